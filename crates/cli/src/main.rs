@@ -1,0 +1,3 @@
+//! The kaketsugi command.
+
+fn main() {}

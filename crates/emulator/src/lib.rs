@@ -1,0 +1,1 @@
+//! Emulated Windows nodes behind a real SSH server

@@ -1,0 +1,1 @@
+//! The words: estate, snapshot, typed ids; the estate file and its diagnostics

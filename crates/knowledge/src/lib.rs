@@ -1,0 +1,1 @@
+//! What is known: rule register, releases and builds, product profiles, diagnoses

@@ -1,0 +1,1 @@
+//! The real cluster: Pacemaker nodes on one Linux machine

@@ -1,0 +1,1 @@
+//! Plan, step, action, condition: the words of a procedure, and their rendering

@@ -1,0 +1,1 @@
+//! Estate, snapshot, release and policy to a plan and its reasons

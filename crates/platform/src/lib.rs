@@ -1,0 +1,1 @@
+//! Probe, act, verify: one module a platform

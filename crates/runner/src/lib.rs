@@ -1,0 +1,1 @@
+//! The thin shell: drives a run over transports, writes the journal, emits events

@@ -1,0 +1,1 @@
+//! How commands reach a host: ssh, local, operator, replay
