@@ -1,0 +1,209 @@
+//! What the administrator wrote: servers, clusters, groups, policy, evidence.
+
+use std::collections::BTreeMap;
+
+use schemars::JsonSchema;
+use serde::{Deserialize, Serialize};
+
+use crate::{ClusterId, EvidenceKind, GroupId, Millis, Policy, ServerId};
+
+/// An estate: the servers and clusters that one administrator mends together.
+#[derive(Debug, Clone, PartialEq, Eq, Hash, Serialize, Deserialize)]
+pub struct Estate {
+    /// What the administrator calls it.
+    pub name: String,
+    /// Servers by name.
+    pub servers: BTreeMap<ServerId, Server>,
+    /// Clusters by name.
+    pub clusters: BTreeMap<ClusterId, Cluster>,
+    /// What is allowed.
+    pub policy: Policy,
+    /// Evidence that the administrator brings: backups, attestations.
+    pub evidence: Vec<EvidenceEntry>,
+    /// How emulated nodes start in `rehearse`; no part of a real run.
+    pub rehearsal: Rehearsal,
+}
+
+/// How a server is reached and what it is.
+#[derive(Debug, Clone, PartialEq, Eq, Hash, Serialize, Deserialize)]
+pub struct Server {
+    /// Where it is reached.
+    pub address: Address,
+    /// By which transport.
+    pub transport: TransportKind,
+    /// The account to log in with; absent: what ssh_config or the system says.
+    pub user: Option<String>,
+    /// Whether commands that need root go through `sudo -n`.
+    pub r#become: bool,
+    /// What runs on it.
+    pub product: Product,
+    /// Its operating system.
+    pub os: Os,
+    /// What it does for the product.
+    pub roles: Vec<Role>,
+}
+
+/// Host name or IP address, and port.
+#[derive(Debug, Clone, PartialEq, Eq, Hash, Serialize, Deserialize, JsonSchema)]
+pub struct Address {
+    /// Host name, IP address, or an alias of ssh_config.
+    pub host: String,
+    /// TCP port; absent: the transport's own.
+    pub port: Option<u16>,
+}
+
+/// How commands reach a server.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "kebab-case")]
+pub enum TransportKind {
+    /// SSH, strict host keys.
+    Ssh,
+    /// This machine itself.
+    Local,
+    /// A person carries out each step and attests it: the default for Windows before 2008 R2.
+    Operator,
+}
+
+/// What runs on a server, and so which rules and platform hold.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize, JsonSchema)]
+pub enum Product {
+    /// Exchange Server 2003.
+    #[serde(rename = "exchange-2003")]
+    Exchange2003,
+    /// Debian packages on a node, whatever the cluster above carries.
+    #[serde(rename = "debian")]
+    Debian,
+}
+
+impl Product {
+    /// The name in estate files and catalogues.
+    #[must_use]
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Exchange2003 => "exchange-2003",
+            Self::Debian => "debian",
+        }
+    }
+}
+
+impl std::fmt::Display for Product {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str(self.as_str())
+    }
+}
+
+/// The operating system of a server.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "kebab-case")]
+pub enum Os {
+    /// Debian GNU/Linux.
+    Debian,
+    /// Windows 2000 Server.
+    #[serde(rename = "windows-2000")]
+    Windows2000,
+    /// Windows Server 2003.
+    #[serde(rename = "windows-2003")]
+    Windows2003,
+}
+
+/// What a server does for its product.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "kebab-case")]
+pub enum Role {
+    /// A member of a cluster.
+    Node,
+    /// Holds mailboxes.
+    Mailbox,
+    /// Front-end server.
+    FrontEnd,
+}
+
+/// A cluster as it was written.
+#[derive(Debug, Clone, PartialEq, Eq, Hash, Serialize, Deserialize)]
+pub struct Cluster {
+    /// Which cluster software.
+    pub kind: ClusterKind,
+    /// Its nodes.
+    pub nodes: Vec<ServerId>,
+    /// What is said of its groups. Groups that aren't named here are found by probing.
+    pub groups: BTreeMap<GroupId, GroupEntry>,
+}
+
+/// Which cluster software.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "kebab-case")]
+pub enum ClusterKind {
+    /// Pacemaker on corosync.
+    Pacemaker,
+    /// Microsoft Cluster Server: Windows 2000 and 2003.
+    Windows,
+}
+
+/// What the administrator says of a group.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Hash, Serialize, Deserialize)]
+pub struct GroupEntry {
+    /// Owners it prefers, first choice first (Windows: the preferred owners).
+    pub preferred: Vec<ServerId>,
+    /// How to see that its users are served. None: the cluster's word is all there is.
+    pub health: Option<Health>,
+}
+
+/// A command that says, by exit code 0, that a group serves its users.
+#[derive(Debug, Clone, PartialEq, Eq, Hash, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields, rename_all = "kebab-case")]
+pub struct Health {
+    /// Shell command, run on the controller, where users are.
+    pub command: String,
+    /// How long it may take.
+    #[serde(default = "ten")]
+    pub timeout_seconds: u32,
+}
+
+fn ten() -> u32 {
+    10
+}
+
+/// Evidence that the administrator brings along.
+#[derive(Debug, Clone, PartialEq, Eq, Hash, Serialize, Deserialize)]
+pub struct EvidenceEntry {
+    /// Of what.
+    pub kind: EvidenceKind,
+    /// When it came to be.
+    pub at: Millis,
+    /// Who says so.
+    pub by: String,
+}
+
+/// How emulated nodes start in `rehearse`.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Hash, Serialize, Deserialize)]
+pub struct Rehearsal {
+    /// Nodes that start otherwise than the release's prerequisites ask.
+    pub nodes: BTreeMap<ServerId, RehearsalNode>,
+    /// Groups that start otherwise than online on their first preferred owner.
+    pub groups: BTreeMap<GroupId, RehearsalGroup>,
+}
+
+/// How one emulated node starts.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Hash, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields, default, rename_all = "kebab-case")]
+pub struct RehearsalNode {
+    /// The installed build, such as `6.5.7226.6`.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub installed: Option<String>,
+    /// Whether the installer asks for a restart there.
+    pub asks_for_restart: bool,
+    /// Releases (hotfixes) that are there already.
+    pub hotfixes: Vec<String>,
+}
+
+/// How one emulated group starts.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Hash, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields, default, rename_all = "kebab-case")]
+pub struct RehearsalGroup {
+    /// Its owner.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub owner: Option<ServerId>,
+    /// The version in its directory object.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub version: Option<String>,
+}
