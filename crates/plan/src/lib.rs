@@ -1,1 +1,21 @@
-//! Plan, step, action, condition: the words of a procedure, and their rendering
+//! Plan, step, action, condition: the words of a procedure. Nothing here decides what a plan should be.
+//!
+//! A plan is immutable and named by the hash of its canonical JSON ([`Plan::hash`]); its snapshot and policy travel
+//! in it. Conditions are judged by [`judge`] against a [`Snapshot`](kaketsugi_estate::Snapshot), with three answers:
+//! yes, no, unknown.
+
+mod action;
+mod condition;
+mod hash;
+mod judge;
+mod payload;
+mod plan;
+mod step;
+
+pub use action::{Action, Actor, Target};
+pub use condition::{Answer, Baseline, Condition};
+pub use hash::PlanHash;
+pub use judge::{baseline, judge};
+pub use payload::{Content, Media, Package, Payload, RestartNeed, ServiceNeed};
+pub use plan::{Plan, Reason, ReasonKind, RULES_VERSION, SCHEMA};
+pub use step::{Exposure, Interruption, Phase, Recovery, Step, StepId};

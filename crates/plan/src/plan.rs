@@ -1,0 +1,89 @@
+//! A plan: immutable, with the snapshot and the policy it was made from.
+
+use kaketsugi_estate::{Estate, GroupId, ServerId, Snapshot};
+use schemars::JsonSchema;
+use serde::{Deserialize, Serialize};
+
+use crate::{Payload, PlanHash, Step, StepId};
+
+/// Version of the plan file's form.
+pub const SCHEMA: u32 = 1;
+
+/// Version of the rules by which a run carries out a plan; a run begun under another one is refused clearly.
+pub const RULES_VERSION: u32 = 1;
+
+/// A plan.
+#[derive(Debug, Clone, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Plan {
+    /// Version of the form: [`SCHEMA`].
+    pub schema: u32,
+    /// Version of the rules: [`RULES_VERSION`].
+    pub rules_version: u32,
+    /// The plan that this one follows, within the same run.
+    pub parent: Option<PlanHash>,
+    /// What the administrator wrote, policy included.
+    pub estate: Estate,
+    /// What was seen when the plan was made.
+    pub snapshot: Snapshot,
+    /// What is to be installed.
+    pub payload: Payload,
+    /// The steps, in an order in which they can be carried out one after the other.
+    pub steps: Vec<Step>,
+    /// Why: for every server and every order.
+    pub reasons: Vec<Reason>,
+    /// The section of the document, or the procedure, that is followed (ALL-NOTES-AND-SECTION).
+    pub section: String,
+}
+
+/// Why something is in the plan, is where it is, or isn't there.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize, JsonSchema)]
+pub struct Reason {
+    /// The server it speaks of.
+    pub server: ServerId,
+    /// Typed, so that each kind has one sentence.
+    #[serde(flatten)]
+    pub kind: ReasonKind,
+}
+
+/// The kinds of reasons.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "kebab-case", tag = "why")]
+#[expect(missing_docs, reason = "the fields name servers and groups")]
+pub enum ReasonKind {
+    /// It carries nothing, so nobody notices.
+    CarriesNothing,
+    /// It is half-done, so it is completed before another node is touched.
+    HalfDone,
+    /// It carries the fewest groups of those that are left.
+    FewestGroups { groups: Vec<GroupId> },
+    /// Nothing is left to do.
+    AlreadyInstalled,
+    /// It waits until another server is back, because only one node is out at a time.
+    OneAtATime { after: ServerId },
+    /// Its groups can only go to a patched node once this one is patched.
+    NeedsPatchedNode { node: ServerId },
+    /// It was found in standby and stays so.
+    StaysInStandby,
+}
+
+impl Plan {
+    /// Canonical JSON: struct fields in their order, maps sorted, no blanks.
+    #[must_use]
+    pub fn canonical(&self) -> String {
+        // Plans hold only strings, numbers, lists and maps with string keys: serialising can't fail.
+        serde_json::to_string(self).unwrap_or_default()
+    }
+
+    /// The plan's name.
+    #[must_use]
+    pub fn hash(&self) -> PlanHash {
+        PlanHash::of(self.canonical().as_bytes())
+    }
+
+    /// The step of that name.
+    #[must_use]
+    pub fn step(&self, id: &StepId) -> Option<&Step> {
+        self.steps.iter().find(|s| s.id == *id)
+    }
+}
