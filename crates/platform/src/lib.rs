@@ -1,1 +1,10 @@
-//! Probe, act, verify: one module a platform
+//! Probe, act, verify: what a product's commands mean, in a module per platform.
+//!
+//! The runner speaks to platforms through three traits' worth of questions, all answered over a
+//! [`Host`](kaketsugi_transport::Host): what is there ([`Platform::probe`]), do this ([`Platform::begin`]), how far is
+//! it ([`Platform::poll`]). Every machine step runs on its node under a handle derived from run, step and attempt,
+//! detached from the connection: [`Platform::poll`] can always tell *not begun*, *running* and *ended* apart.
+
+mod platform;
+
+pub use platform::{Begun, Error, Order, Platform, Progress, Question};
