@@ -3,14 +3,19 @@
 use std::collections::BTreeMap;
 use std::fmt;
 
-use kaketsugi_estate::{BootId, ClusterId, EvidenceKind, GroupId, GroupState, NodeState, ReleaseId, ResourceId, ServerId};
+use kaketsugi_estate::{
+    BootId, ClusterId, EvidenceKind, GroupId, GroupState, NodeState, ReleaseId, ResourceId, ServerId,
+};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 /// One typed condition on what probes see.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "kebab-case", tag = "is")]
-#[expect(missing_docs, reason = "the fields name the cluster, node, group or release that the variant speaks of")]
+#[expect(
+    missing_docs,
+    reason = "the fields name the cluster, node, group or release that the variant speaks of"
+)]
 pub enum Condition {
     /// The node answers.
     Reached { node: ServerId },
@@ -132,14 +137,20 @@ impl fmt::Display for Condition {
             Self::KindOnline { kind, cluster } => write!(f, "a {kind} resource of {cluster} is online"),
             Self::GroupVersion { group, build, .. } => write!(f, "the directory says {build} for {group}"),
             Self::Installed { node, release } => write!(f, "{release} is installed on {node}"),
-            Self::Staged { node, release } => write!(f, "the files of {release} are on {node}, digests checked"),
+            Self::Staged { node, release } => {
+                write!(f, "the files of {release} are on {node}, digests checked")
+            }
             Self::NoInstaller { node } => write!(f, "no other installer runs on {node}"),
             Self::RestartPending { node } => write!(f, "{node} asks for a restart"),
             Self::Restarted { node } => write!(f, "{node} has started anew"),
             Self::IsQuiet { node } => write!(f, "timers and service starts are held on {node}"),
             Self::PutBack { node } => write!(f, "the settings of {node} are as they were"),
-            Self::NoTrouble { cluster } => write!(f, "{cluster} reports no failed action and no pending fencing"),
-            Self::ConfigurationAsBefore { cluster } => write!(f, "the configuration of {cluster} is as it was"),
+            Self::NoTrouble { cluster } => {
+                write!(f, "{cluster} reports no failed action and no pending fencing")
+            }
+            Self::ConfigurationAsBefore { cluster } => {
+                write!(f, "the configuration of {cluster} is as it was")
+            }
             Self::Evidence { kind, age_max_seconds: None } => write!(f, "{}", evidence(*kind)),
             Self::Evidence { kind, age_max_seconds: Some(age) } => {
                 write!(f, "{}, not older than {} h", evidence(*kind), age / 3600)

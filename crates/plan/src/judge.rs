@@ -4,8 +4,8 @@
 use std::collections::BTreeMap;
 
 use kaketsugi_estate::{
-    ClusterId, ClusterSeen, GroupId, GroupSeen, GroupState, Millis, NodeState, ReleaseState, ResourceState, ServerId,
-    ServerSeen, Snapshot,
+    ClusterId, ClusterSeen, GroupId, GroupSeen, GroupState, Millis, NodeState, ReleaseState, ResourceState,
+    ServerId, ServerSeen, Snapshot,
 };
 
 use crate::{Answer, Baseline, Condition};
@@ -39,9 +39,10 @@ pub fn judge(condition: &Condition, now: &Snapshot, start: &Baseline, begun: &Ba
             Answer::known(eye.server(node).and_then(|s| s.cluster_service).map(|r| r == *running))
         }
         Condition::QuorumWithout { cluster, node } => eye.quorum_without(cluster, node),
-        Condition::OthersOnline { cluster, except } => Answer::known(eye.cluster(cluster).map(|c| {
-            c.nodes.iter().all(|(id, n)| except.contains(id) || n.state == NodeState::Online)
-        })),
+        Condition::OthersOnline { cluster, except } => Answer::known(
+            eye.cluster(cluster)
+                .map(|c| c.nodes.iter().all(|(id, n)| except.contains(id) || n.state == NodeState::Online)),
+        ),
         Condition::Owner { cluster, group, node } => {
             Answer::known(eye.group(cluster, group).and_then(|g| g.owner.as_ref()).map(|o| o == node))
         }
@@ -57,9 +58,10 @@ pub fn judge(condition: &Condition, now: &Snapshot, start: &Baseline, begun: &Ba
         Condition::Healthy { cluster, group } => Answer::known(
             eye.group(cluster, group).map(|g| g.healthy.unwrap_or(true) && g.state == GroupState::Online),
         ),
-        Condition::OnlyKeptOnline { cluster, group } => Answer::known(eye.group(cluster, group).map(|g| {
-            g.resources.iter().all(|r| (r.state == ResourceState::Online) == r.kept_online)
-        })),
+        Condition::OnlyKeptOnline { cluster, group } => Answer::known(
+            eye.group(cluster, group)
+                .map(|g| g.resources.iter().all(|r| (r.state == ResourceState::Online) == r.kept_online)),
+        ),
         Condition::KindOnline { cluster, kind } => Answer::known(eye.cluster(cluster).map(|c| {
             c.groups
                 .values()
@@ -96,7 +98,10 @@ pub fn judge(condition: &Condition, now: &Snapshot, start: &Baseline, begun: &Ba
         }),
         Condition::NoTrouble { cluster } => Answer::known(eye.cluster(cluster).map(|c| c.trouble.is_empty())),
         Condition::ConfigurationAsBefore { cluster } => Answer::known(
-            match (eye.cluster(cluster).and_then(|c| c.configuration.as_ref()), start.configurations.get(cluster)) {
+            match (
+                eye.cluster(cluster).and_then(|c| c.configuration.as_ref()),
+                start.configurations.get(cluster),
+            ) {
                 (Some(is), Some(was)) => Some(is == was),
                 _ => None,
             },

@@ -17,5 +17,5 @@ pub use condition::{Answer, Baseline, Condition};
 pub use hash::PlanHash;
 pub use judge::{baseline, judge};
 pub use payload::{Content, Media, Package, Payload, RestartNeed, ServiceNeed};
-pub use plan::{Plan, Reason, ReasonKind, RULES_VERSION, SCHEMA};
+pub use plan::{Plan, RULES_VERSION, Reason, ReasonKind, SCHEMA};
 pub use step::{Exposure, Interruption, Phase, Recovery, Step, StepId};
