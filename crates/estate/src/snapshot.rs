@@ -223,6 +223,8 @@ pub enum GroupRole {
     Service,
     /// It holds the quorum (`Cluster Group`); users notice nothing when it moves.
     ClusterGroup,
+    /// A fencing device. Users notice nothing when it moves, but the cluster counts it when it places the others.
+    Fencing,
 }
 
 /// Where a group may run.
@@ -232,6 +234,10 @@ pub struct Placement {
     pub scores: BTreeMap<ServerId, i32>,
     /// What is added for the node that has it now (resource-stickiness, summed over the group).
     pub stickiness: i32,
+    /// Its turn when the cluster places groups, lowest first; equal turns go by name. Pacemaker: descending
+    /// priority, then the order of the configuration, which `crm_mon` shows.
+    #[serde(default)]
+    pub turn: u32,
 }
 
 /// The state of a group.
