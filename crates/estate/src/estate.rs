@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-use crate::{ClusterId, EvidenceKind, GroupId, Millis, Policy, ServerId};
+use crate::{ClusterId, EvidenceKind, GroupId, Millis, Policy, ReleaseId, ServerId};
 
 /// An estate: the servers and clusters that one administrator mends together.
 #[derive(Debug, Clone, PartialEq, Eq, Hash, Serialize, Deserialize)]
@@ -20,8 +20,23 @@ pub struct Estate {
     pub policy: Policy,
     /// Evidence that the administrator brings: backups, attestations.
     pub evidence: Vec<EvidenceEntry>,
+    /// Files of releases that the administrator has, with their digests.
+    #[serde(default)]
+    pub media: Vec<MediaEntry>,
     /// How emulated nodes start in `rehearse`; no part of a real run.
     pub rehearsal: Rehearsal,
+}
+
+/// A file of a release: where the nodes find it, and what it must be. `[[media]]` in the estate file.
+#[derive(Debug, Clone, PartialEq, Eq, Hash, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields, rename_all = "kebab-case")]
+pub struct MediaEntry {
+    /// Which release it belongs to, such as `exchange-2003-sp2`.
+    pub release: ReleaseId,
+    /// Its path as the nodes see it: the installer itself, such as `D:\SP2\setup\i386\update.exe`.
+    pub path: String,
+    /// SHA-256, hexadecimal.
+    pub sha256: String,
 }
 
 /// How a server is reached and what it is.

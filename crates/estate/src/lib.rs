@@ -10,7 +10,7 @@ mod policy;
 mod snapshot;
 
 pub use estate::{
-    Address, Cluster, ClusterKind, Estate, EvidenceEntry, GroupEntry, Health, Os, Product, Rehearsal, RehearsalGroup,
+    Address, Cluster, ClusterKind, Estate, EvidenceEntry, GroupEntry, Health, MediaEntry, Os, Product, Rehearsal, RehearsalGroup,
     RehearsalNode, Role, Server, TransportKind,
 };
 pub use id::{ClusterId, GroupId, InvalidId, ReleaseId, ResourceId, ServerId};

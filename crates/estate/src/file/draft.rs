@@ -1,0 +1,122 @@
+//! The file as far as it could be read, each value with its place: what the cross-checks look at.
+
+use crate::{
+    Address, Cluster, ClusterId, ClusterKind, Estate, EvidenceEntry, GroupEntry, GroupId, Health, Os, Policy, Product,
+    Rehearsal, RehearsalGroup, RehearsalNode, Role, Server, ServerId, TransportKind,
+};
+
+use super::read::{At, Span};
+
+/// A whole file. What is `None` was missing or unreadable, and a mistake says so.
+#[derive(Debug, Default)]
+pub(super) struct Draft {
+    pub name: Option<String>,
+    pub servers: Vec<ServerDraft>,
+    pub clusters: Vec<ClusterDraft>,
+    pub policy: Policy,
+    pub evidence: Vec<EvidenceEntry>,
+    pub rehearsal_nodes: Vec<(At<ServerId>, RehearsalNode)>,
+    pub rehearsal_groups: Vec<(At<GroupId>, Option<At<ServerId>>, RehearsalGroup)>,
+}
+
+/// A `[[server]]`.
+#[derive(Debug)]
+pub(super) struct ServerDraft {
+    pub span: Span,
+    pub name: Option<At<ServerId>>,
+    pub address: Option<At<Address>>,
+    pub user: Option<String>,
+    pub r#become: bool,
+    pub product: Option<At<Product>>,
+    /// Where it isn't written, it is that of the product.
+    pub os: Option<At<Os>>,
+    /// Where it isn't written, it is that of the system.
+    pub transport: Option<At<TransportKind>>,
+    pub roles: Vec<At<Role>>,
+}
+
+/// A `[[cluster]]`.
+#[derive(Debug)]
+pub(super) struct ClusterDraft {
+    pub span: Span,
+    pub name: Option<At<ClusterId>>,
+    pub kind: Option<At<ClusterKind>>,
+    pub nodes: Vec<At<ServerId>>,
+    /// Where the list of nodes is, and how many were written, readable or not.
+    pub written: Option<At<usize>>,
+    pub groups: Vec<GroupDraft>,
+}
+
+/// A `[[cluster.group]]`.
+#[derive(Debug)]
+pub(super) struct GroupDraft {
+    pub name: Option<At<GroupId>>,
+    pub preferred: Vec<At<ServerId>>,
+    pub health: Option<Health>,
+}
+
+impl Draft {
+    /// The server of that name.
+    pub(super) fn server(&self, id: &ServerId) -> Option<&ServerDraft> {
+        self.servers.iter().find(|s| s.name.as_ref().is_some_and(|name| name.value == *id))
+    }
+
+    /// The estate; none where something that it needs is missing.
+    pub(super) fn finish(self) -> Option<Estate> {
+        let clusters = self.clusters.into_iter().map(ClusterDraft::finish).collect::<Option<std::collections::BTreeMap<_, _>>>()?;
+        let in_cluster = |id: &ServerId| clusters.values().any(|cluster: &Cluster| cluster.nodes.contains(id));
+        let servers = self
+            .servers
+            .into_iter()
+            .map(|server| {
+                let (id, mut server) = server.finish()?;
+                if in_cluster(&id) && !server.roles.contains(&Role::Node) {
+                    server.roles.insert(0, Role::Node);
+                }
+                Some((id, server))
+            })
+            .collect::<Option<_>>()?;
+        Some(Estate {
+            name: self.name?,
+            servers,
+            clusters,
+            policy: self.policy,
+            evidence: self.evidence,
+            rehearsal: Rehearsal {
+                nodes: self.rehearsal_nodes.into_iter().map(|(id, node)| (id.value, node)).collect(),
+                groups: self.rehearsal_groups.into_iter().map(|(id, _, group)| (id.value, group)).collect(),
+            },
+        })
+    }
+}
+
+impl ServerDraft {
+    fn finish(self) -> Option<(ServerId, Server)> {
+        let os = self.os?.value;
+        let server = Server {
+            address: self.address?.value,
+            transport: self.transport.map_or(os.usual_transport(), |t| t.value),
+            user: self.user,
+            r#become: self.r#become,
+            product: self.product?.value,
+            os,
+            roles: self.roles.into_iter().map(|role| role.value).collect(),
+        };
+        Some((self.name?.value, server))
+    }
+}
+
+impl ClusterDraft {
+    fn finish(self) -> Option<(ClusterId, Cluster)> {
+        let groups = self
+            .groups
+            .into_iter()
+            .map(|group| {
+                let preferred = group.preferred.into_iter().map(|owner| owner.value).collect();
+                Some((group.name?.value, GroupEntry { preferred, health: group.health }))
+            })
+            .collect::<Option<_>>()?;
+        let nodes = self.nodes.into_iter().map(|node| node.value).collect();
+        Some((self.name?.value, Cluster { kind: self.kind?.value, nodes, groups }))
+    }
+}

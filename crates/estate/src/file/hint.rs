@@ -1,0 +1,116 @@
+//! What the writer of a file may have meant.
+
+/// A name in backquotes, fit for a terminal: control characters escaped, long ones cut.
+pub(super) fn quoted(name: &str) -> String {
+    format!("`{}`", shortened(name))
+}
+
+/// A text without control characters, and no longer than a line can show.
+pub(super) fn shortened(text: &str) -> String {
+    const CHARS_MAX: usize = 60;
+    let mut out = String::new();
+    for c in text.chars().take(CHARS_MAX) {
+        if c.is_control() {
+            out.extend(c.escape_default());
+        } else {
+            out.push(c);
+        }
+    }
+    if text.chars().nth(CHARS_MAX).is_some() {
+        out.push('…');
+    }
+    out
+}
+
+/// Names in backquotes, the last behind "and".
+pub(super) fn list(names: &[&str]) -> String {
+    let quoted: Vec<_> = names.iter().map(|name| quoted(name)).collect();
+    match quoted.split_last() {
+        None => "none".into(),
+        Some((only, [])) => only.clone(),
+        Some((last, rest)) => format!("{} and {last}", rest.join(", ")),
+    }
+}
+
+/// `did you mean …? ` with the known word that is nearest, or nothing where none is near.
+pub(super) fn meant<'a>(word: &str, known: impl IntoIterator<Item = &'a str>) -> String {
+    // What long text should have been can't be guessed, and comparing it would take its time.
+    const BYTES_MAX: usize = 64;
+    if word.is_empty() || word.len() > BYTES_MAX {
+        return String::new();
+    }
+    let folded = fold(word);
+    known
+        .into_iter()
+        .filter(|known| known.len() <= BYTES_MAX)
+        .filter_map(|known| Some((distance(&folded, known)?, known)))
+        .min_by_key(|(distance, _)| *distance)
+        .map_or_else(String::new, |(_, known)| format!("did you mean `{known}`? "))
+}
+
+/// How far apart two words are; none: too far for a guess.
+fn distance(folded: &str, known: &str) -> Option<usize> {
+    let known_folded = fold(known);
+    let edits = strsim::osa_distance(folded, &known_folded);
+    let shorter = folded.chars().count().min(known_folded.chars().count());
+    if edits <= (shorter / 3).max(1) && edits < shorter {
+        return Some(edits);
+    }
+    // The beginning of a longer word (`timeout`), a word with more behind it (`servers`), or another usual name.
+    let begins = shorter >= 4 && (known_folded.starts_with(folded) || folded.starts_with(&known_folded));
+    (begins || alias(folded) == Some(known)).then_some(usize::MAX)
+}
+
+fn fold(word: &str) -> String {
+    word.to_lowercase().replace('_', "-")
+}
+
+/// What other tools call the keys of this file.
+fn alias(word: &str) -> Option<&'static str> {
+    Some(match word {
+        "host" | "hostname" | "ip" | "fqdn" => "address",
+        "sudo" => "become",
+        "username" | "login" => "user",
+        "members" | "servers" => "nodes",
+        "owners" | "owner" | "preferred-owners" => "preferred",
+        "id" => "name",
+        "type" => "kind",
+        "date" | "time" | "when" => "at",
+        "who" => "by",
+        "why" | "because" => "reason",
+        "platform" | "system" => "os",
+        "version" | "build" => "installed",
+        _ => return None,
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_was_meant_is_guessed_when_it_is_near() {
+        let known = ["name", "address", "user", "become", "product", "timeout-seconds", "nodes"];
+        for (word, guess) in [
+            ("adress", "did you mean `address`? "),
+            ("Product", "did you mean `product`? "),
+            ("timeout_seconds", "did you mean `timeout-seconds`? "),
+            ("timeout", "did you mean `timeout-seconds`? "),
+            ("hostname", "did you mean `address`? "),
+            ("sudo", "did you mean `become`? "),
+            ("colour", ""),
+            ("x", ""),
+            ("", ""),
+        ] {
+            assert_eq!(meant(word, known), guess, "{word}");
+        }
+        assert_eq!(meant(&"a".repeat(1 << 20), known), "");
+    }
+
+    #[test]
+    fn names_are_shown_so_that_a_terminal_shows_them_too() {
+        assert_eq!(quoted("a\u{1b}[2J"), "`a\\u{1b}[2J`");
+        assert_eq!(quoted(&"仮".repeat(61)), format!("`{}…`", "仮".repeat(60)));
+        assert_eq!(list(&["a", "b", "c"]), "`a`, `b` and `c`");
+    }
+}

@@ -1,0 +1,62 @@
+//! Questions that everybody asks of an estate.
+
+use crate::{Cluster, ClusterId, ClusterKind, Estate, GroupEntry, GroupId, Os, Policy, Product, ServerId, TransportKind, Waiver};
+
+impl Estate {
+    /// The cluster that a server is a node of; none: it stands alone.
+    #[must_use]
+    pub fn cluster_of(&self, server: &ServerId) -> Option<(&ClusterId, &Cluster)> {
+        self.clusters.iter().find(|(_, cluster)| cluster.nodes.contains(server))
+    }
+
+    /// What the administrator says of a group; none: nothing.
+    #[must_use]
+    pub fn group(&self, cluster: &ClusterId, group: &GroupId) -> Option<&GroupEntry> {
+        self.clusters.get(cluster)?.groups.get(group)
+    }
+
+    /// Servers that are nodes of no cluster.
+    pub fn standalone(&self) -> impl Iterator<Item = &ServerId> {
+        self.servers.keys().filter(|id| self.cluster_of(id).is_none())
+    }
+}
+
+impl Policy {
+    /// The waiver of a rule, where there is one.
+    #[must_use]
+    pub fn waiver(&self, rule: &str) -> Option<&Waiver> {
+        self.waivers.iter().find(|w| w.rule == rule)
+    }
+}
+
+impl Product {
+    /// The operating systems it runs on.
+    #[must_use]
+    pub fn systems(self) -> &'static [Os] {
+        match self {
+            // Exchange Server 2003 needs Windows 2000 SP3 or Windows Server 2003 (its system requirements, TechNet).
+            Self::Exchange2003 => &[Os::Windows2003, Os::Windows2000],
+            Self::Debian => &[Os::Debian],
+        }
+    }
+
+    /// The cluster software its nodes are clustered with.
+    #[must_use]
+    pub fn cluster_kind(self) -> ClusterKind {
+        match self {
+            Self::Exchange2003 => ClusterKind::Windows,
+            Self::Debian => ClusterKind::Pacemaker,
+        }
+    }
+}
+
+impl Os {
+    /// How commands reach it unless the estate file says otherwise: Windows before 2008 R2 has no supported SSH server.
+    #[must_use]
+    pub fn usual_transport(self) -> TransportKind {
+        match self {
+            Self::Debian => TransportKind::Ssh,
+            Self::Windows2000 | Self::Windows2003 => TransportKind::Operator,
+        }
+    }
+}
