@@ -43,7 +43,7 @@ pub enum Error {
         /// The host, as the estate calls it; a jump host by its own name.
         host: String,
         /// What is wrong with the key.
-        problem: HostKeyProblem,
+        problem: Box<HostKeyProblem>,
     },
 
     /// The host knows us not. Nothing was sent.

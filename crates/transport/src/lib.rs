@@ -17,6 +17,7 @@ mod command;
 mod error;
 mod host;
 pub mod local;
+pub mod ssh;
 mod text;
 
 pub use command::{Command, Exit, Output};
