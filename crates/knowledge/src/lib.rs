@@ -11,21 +11,28 @@
 //! | which build is that? | [`builds()`] |
 //! | what is this release, does it fit, how is it installed and proven? | [`releases()`] |
 //! | how does this product live on that kind of cluster? | [`profiles()`] |
+//! | what does this log, this exit code mean? | [`diagnose`], [`diagnoses()`] |
+//! | what stands in the way of a service pack on Windows? | [`services_to_stop()`] |
 
 mod build;
 mod builds;
 mod certainty;
+mod diagnose;
+mod diagnoses;
 mod embedded;
 mod fit;
 mod profiles;
 mod release_parts;
 mod releases;
 mod rules;
+mod services;
 mod sources;
 
 pub use build::{Build, ParseBuildError, VersionText};
 pub use builds::{BuildRow, BuildTable, Neighbours, Precision, RowKind, builds};
 pub use certainty::{Certainty, ParseCertaintyError};
+pub use diagnose::{Match, diagnose};
+pub use diagnoses::{Cause, Diagnoses, Diagnosis, Platform, Remedy, Symptom, diagnoses};
 pub use fit::{Fit, Installed};
 pub use kaketsugi_estate::ReleaseId;
 pub use profiles::{Drain, ExpectedSeconds, Layer, Profile, Profiles, ResourceProfile, profiles};
@@ -35,4 +42,5 @@ pub use release_parts::{
 };
 pub use releases::{Catalogue, Release, ReleaseKind, releases};
 pub use rules::{Force, HotfixReading, Kind, Register, Rule, Scope, rules};
+pub use services::{Advice, RecognisedBy, ServiceEntry, ServicesToStop, services_to_stop};
 pub use sources::{Citation, Source, SourceKind, Sources, cite, sources};

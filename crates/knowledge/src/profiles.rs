@@ -3,12 +3,12 @@
 use std::sync::LazyLock;
 
 use kaketsugi_estate::{ClusterKind, Home};
-use serde::Deserialize;
+use serde::{Deserialize, Serialize};
 
 use crate::{Certainty, embedded};
 
 /// What a planner has to know of a product on a kind of cluster.
-#[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields, rename_all = "kebab-case")]
 pub struct Profile {
     /// The product: `exchange-2003`, `debian`.
@@ -88,7 +88,7 @@ fn package_matches(pattern: &str, package: &str) -> bool {
 }
 
 /// How a node is emptied.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Deserialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum Drain {
     /// Each group is moved to a node that we choose.
@@ -98,7 +98,7 @@ pub enum Drain {
 }
 
 /// A resource type in a group of the product.
-#[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields, rename_all = "kebab-case")]
 pub struct ResourceProfile {
     /// Its name as the cluster writes it.
@@ -125,7 +125,7 @@ pub struct ResourceProfile {
 }
 
 /// What a resource is to its group.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Deserialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum Layer {
     /// Address, name, disk: what any group has.
@@ -137,7 +137,7 @@ pub enum Layer {
 }
 
 /// How long things take, in seconds, as a planner expects: for interruptions and time-outs, never for correctness.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields, rename_all = "kebab-case")]
 pub struct ExpectedSeconds {
     /// A group moves: not serving to serving.

@@ -1,11 +1,11 @@
 //! What a catalogue entry is made of: builds, installer, logs, exit codes, proofs, prerequisites.
 
-use serde::Deserialize;
+use serde::{Deserialize, Serialize};
 
 use crate::{Build, Certainty, ReleaseId};
 
 /// A yes or no, with how certain it is and where it was read.
-#[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields, rename_all = "kebab-case")]
 pub struct Marked {
     /// Yes or no.
@@ -17,7 +17,7 @@ pub struct Marked {
 }
 
 /// A build, with how certain it is and where it was read.
-#[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields, rename_all = "kebab-case")]
 pub struct MarkedBuild {
     /// The build.
@@ -29,7 +29,7 @@ pub struct MarkedBuild {
 }
 
 /// The installed builds that a release can be put on.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields, rename_all = "kebab-case")]
 pub struct FromBuilds {
     /// This build or a newer one.
@@ -39,7 +39,7 @@ pub struct FromBuilds {
 }
 
 /// In which state an installer wants the cluster service of its node.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Deserialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum ClusterServiceState {
     /// Stopped.
@@ -51,7 +51,7 @@ pub enum ClusterServiceState {
 }
 
 /// The cluster service, by what the node carries while the release is installed on it.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields, rename_all = "kebab-case")]
 pub(crate) struct ClusterServiceByNode {
     pub(crate) drained: ClusterServiceState,
@@ -59,7 +59,7 @@ pub(crate) struct ClusterServiceByNode {
 }
 
 /// Whether a node is restarted after the install.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Deserialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum Restart {
     /// Not needed.
@@ -71,7 +71,7 @@ pub enum Restart {
 }
 
 /// How a release is installed on a node.
-#[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields, rename_all = "kebab-case")]
 pub struct Installer {
     /// Path of the program, with placeholders.
@@ -158,7 +158,7 @@ pub(crate) fn fill(template: &str, values: &[(&str, &str)]) -> Result<String, Mi
 }
 
 /// A log that an installer writes.
-#[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields, rename_all = "kebab-case")]
 pub struct LogFile {
     /// Its path, with variables of the system.
@@ -172,7 +172,7 @@ pub struct LogFile {
 }
 
 /// What an installer's exit code means.
-#[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields, rename_all = "kebab-case")]
 pub struct ExitCode {
     /// The code, as a signed 32-bit number: HRESULTs are negative.
@@ -186,7 +186,7 @@ pub struct ExitCode {
 }
 
 /// The meaning of an exit code. A code without an entry is a failure that nothing is known of.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Deserialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum ExitMeaning {
     /// The installer says done; the result is verified all the same.
@@ -214,7 +214,7 @@ impl ExitMeaning {
 /// A fact that proves that a release is there.
 // No `deny_unknown_fields`: serde can't have it beside `flatten`. Every field is required, so a misspelt one is
 // still noticed.
-#[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 pub struct Proof {
     /// What is looked at. (Written flat in the file.)
@@ -227,7 +227,7 @@ pub struct Proof {
 }
 
 /// What is looked at to prove that a release is there.
-#[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case", rename_all_fields = "kebab-case", tag = "kind")]
 pub enum ProofKind {
     /// A registry key that exists.
@@ -259,7 +259,7 @@ pub enum ProofKind {
 }
 
 /// What must be there before a release.
-#[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields, rename_all = "kebab-case")]
 pub struct Prerequisite {
     /// The release that must be there.

@@ -9,7 +9,7 @@ use serde::{Deserialize, Serialize};
 use crate::{Release, Source, embedded, sources};
 
 /// A row of the register.
-#[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields, rename_all = "kebab-case")]
 pub struct Rule {
     /// Its id, cited by steps and findings: `E03-CLU-03-STOP`.
