@@ -1,6 +1,7 @@
 //! What the administrator wrote: servers, clusters, groups, policy, evidence.
 
 use std::collections::BTreeMap;
+use std::ops::RangeInclusive;
 
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
@@ -36,6 +37,7 @@ pub struct MediaEntry {
     /// Its path as the nodes see it: the installer itself, such as `D:\SP2\setup\i386\update.exe`.
     pub path: String,
     /// SHA-256, hexadecimal.
+    #[schemars(regex(pattern = "^[0-9A-Fa-f]{64}$"))]
     pub sha256: String,
 }
 
@@ -170,12 +172,20 @@ pub struct Health {
     /// Shell command, run on the controller, where users are.
     pub command: String,
     /// How long it may take.
-    #[serde(default = "ten")]
+    #[serde(default = "timeout_usual")]
+    #[schemars(range(min = *Self::TIMEOUT_SECONDS.start(), max = *Self::TIMEOUT_SECONDS.end()))]
     pub timeout_seconds: u32,
 }
 
-fn ten() -> u32 {
-    10
+impl Health {
+    /// What an estate file may say of [`Health::timeout_seconds`].
+    pub const TIMEOUT_SECONDS: RangeInclusive<u32> = 1..=600;
+    /// Where it says nothing.
+    pub const TIMEOUT_SECONDS_USUAL: u32 = 10;
+}
+
+fn timeout_usual() -> u32 {
+    Health::TIMEOUT_SECONDS_USUAL
 }
 
 /// Evidence that the administrator brings along.

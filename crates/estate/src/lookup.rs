@@ -1,6 +1,9 @@
 //! Questions that everybody asks of an estate.
 
-use crate::{Cluster, ClusterId, ClusterKind, Estate, GroupEntry, GroupId, Os, Policy, Product, ServerId, TransportKind, Waiver};
+use crate::{
+    Cluster, ClusterId, ClusterKind, Estate, GroupEntry, GroupId, Os, Policy, Product, ServerId,
+    TransportKind, Waiver,
+};
 
 impl Estate {
     /// The cluster that a server is a node of; none: it stands alone.

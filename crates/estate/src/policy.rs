@@ -1,5 +1,7 @@
 //! What the administrator allows, and how cautious a run is.
 
+use std::ops::RangeInclusive;
+
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
@@ -17,10 +19,13 @@ pub struct Policy {
     #[serde(skip_serializing_if = "Option::is_none")]
     pub home: Option<Home>,
     /// How long the first patched node must carry groups in good health before the last old node is touched.
+    #[schemars(range(min = *Self::SOAK_SECONDS.start(), max = *Self::SOAK_SECONDS.end()))]
     pub soak_seconds: u32,
     /// How old a backup may be when the first install begins.
+    #[schemars(range(min = *Self::BACKUP_AGE_MAX_HOURS.start(), max = *Self::BACKUP_AGE_MAX_HOURS.end()))]
     pub backup_age_max_hours: u32,
     /// The longest a step may take before it counts as stuck, where the step itself says nothing else.
+    #[schemars(range(min = *Self::STEP_TIMEOUT_SECONDS.start(), max = *Self::STEP_TIMEOUT_SECONDS.end()))]
     pub step_timeout_seconds: u32,
     /// Go on with `stonith-enabled=false`. A failed node may then mount a group's data twice.
     pub allow_fencing_disabled: bool,
@@ -36,6 +41,15 @@ pub struct Policy {
     pub waivers: Vec<Waiver>,
     /// Groups that may be left out of health checks because nothing can probe them.
     pub unprobed_groups: Vec<GroupId>,
+}
+
+impl Policy {
+    /// What an estate file may say of [`Policy::soak_seconds`]: none to a day.
+    pub const SOAK_SECONDS: RangeInclusive<u32> = 0..=86_400;
+    /// What it may say of [`Policy::backup_age_max_hours`]: an hour to 30 days.
+    pub const BACKUP_AGE_MAX_HOURS: RangeInclusive<u32> = 1..=720;
+    /// What it may say of [`Policy::step_timeout_seconds`]: ten seconds to a day.
+    pub const STEP_TIMEOUT_SECONDS: RangeInclusive<u32> = 10..=86_400;
 }
 
 impl Default for Policy {

@@ -30,6 +30,8 @@ macro_rules! codes {
 codes! {
     /// The file is no TOML.
     Syntax = "syntax",
+    /// A key or table that is there twice.
+    DuplicateKey = "duplicate-key",
     /// The file is longer than an estate file can be.
     TooBig = "too-big",
     /// A key that isn't known there.
@@ -102,6 +104,8 @@ codes! {
     EvidenceWithoutName = "evidence-without-name",
     /// A time that can't be read.
     InvalidTime = "invalid-time",
+    /// A digest that can't be one.
+    InvalidDigest = "invalid-digest",
     /// The machine that would carry out the run is a node.
     ControllerIsANode = "controller-is-a-node",
 }

@@ -1,11 +1,11 @@
 //! The file as far as it could be read, each value with its place: what the cross-checks look at.
 
 use crate::{
-    Address, Cluster, ClusterId, ClusterKind, Estate, EvidenceEntry, GroupEntry, GroupId, Health, Os, Policy, Product,
-    Rehearsal, RehearsalGroup, RehearsalNode, Role, Server, ServerId, TransportKind,
+    Address, Cluster, ClusterId, ClusterKind, Estate, EvidenceEntry, GroupEntry, GroupId, Health, MediaEntry,
+    Os, Policy, Product, Rehearsal, RehearsalGroup, RehearsalNode, Role, Server, ServerId, TransportKind,
 };
 
-use super::read::{At, Span};
+use super::read::At;
 
 /// A whole file. What is `None` was missing or unreadable, and a mistake says so.
 #[derive(Debug, Default)]
@@ -15,6 +15,7 @@ pub(super) struct Draft {
     pub clusters: Vec<ClusterDraft>,
     pub policy: Policy,
     pub evidence: Vec<EvidenceEntry>,
+    pub media: Vec<MediaEntry>,
     pub rehearsal_nodes: Vec<(At<ServerId>, RehearsalNode)>,
     pub rehearsal_groups: Vec<(At<GroupId>, Option<At<ServerId>>, RehearsalGroup)>,
 }
@@ -22,7 +23,6 @@ pub(super) struct Draft {
 /// A `[[server]]`.
 #[derive(Debug)]
 pub(super) struct ServerDraft {
-    pub span: Span,
     pub name: Option<At<ServerId>>,
     pub address: Option<At<Address>>,
     pub user: Option<String>,
@@ -38,7 +38,6 @@ pub(super) struct ServerDraft {
 /// A `[[cluster]]`.
 #[derive(Debug)]
 pub(super) struct ClusterDraft {
-    pub span: Span,
     pub name: Option<At<ClusterId>>,
     pub kind: Option<At<ClusterKind>>,
     pub nodes: Vec<At<ServerId>>,
@@ -63,8 +62,13 @@ impl Draft {
 
     /// The estate; none where something that it needs is missing.
     pub(super) fn finish(self) -> Option<Estate> {
-        let clusters = self.clusters.into_iter().map(ClusterDraft::finish).collect::<Option<std::collections::BTreeMap<_, _>>>()?;
-        let in_cluster = |id: &ServerId| clusters.values().any(|cluster: &Cluster| cluster.nodes.contains(id));
+        let clusters = self
+            .clusters
+            .into_iter()
+            .map(ClusterDraft::finish)
+            .collect::<Option<std::collections::BTreeMap<_, _>>>()?;
+        let in_cluster =
+            |id: &ServerId| clusters.values().any(|cluster: &Cluster| cluster.nodes.contains(id));
         let servers = self
             .servers
             .into_iter()
@@ -82,6 +86,7 @@ impl Draft {
             clusters,
             policy: self.policy,
             evidence: self.evidence,
+            media: self.media,
             rehearsal: Rehearsal {
                 nodes: self.rehearsal_nodes.into_iter().map(|(id, node)| (id.value, node)).collect(),
                 groups: self.rehearsal_groups.into_iter().map(|(id, _, group)| (id.value, group)).collect(),

@@ -32,20 +32,22 @@ pub(super) fn list(names: &[&str]) -> String {
     }
 }
 
-/// `did you mean …? ` with the known word that is nearest, or nothing where none is near.
-pub(super) fn meant<'a>(word: &str, known: impl IntoIterator<Item = &'a str>) -> String {
+/// The known word that is nearest; none where none is near, or several are equally near.
+pub(super) fn nearest<'a>(word: &str, known: impl IntoIterator<Item = &'a str>) -> Option<&'a str> {
     // What long text should have been can't be guessed, and comparing it would take its time.
     const BYTES_MAX: usize = 64;
-    if word.is_empty() || word.len() > BYTES_MAX {
-        return String::new();
+    if word.len() > BYTES_MAX {
+        return None;
     }
     let folded = fold(word);
-    known
-        .into_iter()
-        .filter(|known| known.len() <= BYTES_MAX)
-        .filter_map(|known| Some((distance(&folded, known)?, known)))
-        .min_by_key(|(distance, _)| *distance)
-        .map_or_else(String::new, |(_, known)| format!("did you mean `{known}`? "))
+    let near = known.into_iter().filter(|known| known.len() <= BYTES_MAX);
+    let mut near: Vec<_> = near.filter_map(|known| Some((distance(&folded, known)?, known))).collect();
+    near.sort_unstable();
+    match near[..] {
+        [(_, only)] => Some(only),
+        [(nearest, word), (next, _), ..] if nearest < next => Some(word),
+        _ => None,
+    }
 }
 
 /// How far apart two words are; none: too far for a guess.
@@ -53,7 +55,7 @@ fn distance(folded: &str, known: &str) -> Option<usize> {
     let known_folded = fold(known);
     let edits = strsim::osa_distance(folded, &known_folded);
     let shorter = folded.chars().count().min(known_folded.chars().count());
-    if edits <= (shorter / 3).max(1) && edits < shorter {
+    if shorter >= 3 && edits <= (shorter / 3).max(1) {
         return Some(edits);
     }
     // The beginning of a longer word (`timeout`), a word with more behind it (`servers`), or another usual name.
@@ -92,19 +94,26 @@ mod tests {
     fn what_was_meant_is_guessed_when_it_is_near() {
         let known = ["name", "address", "user", "become", "product", "timeout-seconds", "nodes"];
         for (word, guess) in [
-            ("adress", "did you mean `address`? "),
-            ("Product", "did you mean `product`? "),
-            ("timeout_seconds", "did you mean `timeout-seconds`? "),
-            ("timeout", "did you mean `timeout-seconds`? "),
-            ("hostname", "did you mean `address`? "),
-            ("sudo", "did you mean `become`? "),
-            ("colour", ""),
-            ("x", ""),
-            ("", ""),
+            ("adress", Some("address")),
+            ("Product", Some("product")),
+            ("timeout_seconds", Some("timeout-seconds")),
+            ("timeout", Some("timeout-seconds")),
+            ("hostname", Some("address")),
+            ("sudo", Some("become")),
+            ("colour", None),
+            ("x", None),
+            ("", None),
         ] {
-            assert_eq!(meant(word, known), guess, "{word}");
+            assert_eq!(nearest(word, known), guess, "{word}");
         }
-        assert_eq!(meant(&"a".repeat(1 << 20), known), "");
+        assert_eq!(nearest(&"a".repeat(1 << 20), known), None);
+    }
+
+    #[test]
+    fn nothing_is_guessed_where_several_are_equally_near() {
+        assert_eq!(nearest("node4", ["node1", "node2"]), None);
+        assert_eq!(nearest("node4", ["node1", "other"]), Some("node1"));
+        assert_eq!(nearest("n4", ["n1"]), None, "half of it would be another");
     }
 
     #[test]

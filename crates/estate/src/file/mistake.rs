@@ -1,5 +1,6 @@
 //! Mistakes in an estate file, with everything that is needed to show them.
 
+use std::collections::BTreeSet;
 use std::fmt;
 use std::ops::Range;
 use std::sync::Arc;
@@ -125,6 +126,21 @@ impl Mistakes {
         Self { name: name.to_owned(), source: NamedSource::new(name, Arc::from(text)), list, left_out }
     }
 
+    /// On a line where TOML itself is broken, the parser's further complaints, and what is said of values that it
+    /// put there to go on with, are echoes of the first.
+    pub(super) fn without_echoes(mut self) -> Self {
+        let line = |mistake: &Mistake| mistake.at.map(|at| at.line);
+        let is_syntax = |mistake: &Mistake| mistake.code == Code::Syntax;
+        let broken: BTreeSet<_> = self.list.iter().filter(|m| is_syntax(m)).map(line).collect();
+        let mut said = BTreeSet::new();
+        self.list.retain(|mistake| {
+            !broken.contains(&line(mistake))
+                || (mistake.code == Code::UnknownKey && !said.contains(&line(mistake)))
+                || (is_syntax(mistake) && said.insert(line(mistake)))
+        });
+        self
+    }
+
     /// The file's name, as it was given.
     #[must_use]
     pub fn file(&self) -> &str {
@@ -183,8 +199,5 @@ fn within(text: &str, span: &Range<usize>) -> Range<usize> {
 fn position(text: &str, byte: usize) -> Position {
     let before = &text[..byte];
     let line_start = before.rfind('\n').map_or(0, |i| i + 1);
-    Position {
-        line: before.matches('\n').count() + 1,
-        column: before[line_start..].chars().count() + 1,
-    }
+    Position { line: before.matches('\n').count() + 1, column: before[line_start..].chars().count() + 1 }
 }

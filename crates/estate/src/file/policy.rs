@@ -38,7 +38,9 @@ pub(super) fn policy<'a>(value: &'a Spanned<DeValue<'a>>, rules: Rules<'_>, sink
             .map_or(usual.environment, |word| word.value),
         restart: fields.word("restart", &words::RESTARTS, sink).map_or(usual.restart, |word| word.value),
         home: fields.word("home", &words::HOMES, sink).map(|word| word.value),
-        soak_seconds: fields.integer("soak-seconds", Policy::SOAK_SECONDS, sink).unwrap_or(usual.soak_seconds),
+        soak_seconds: fields
+            .integer("soak-seconds", Policy::SOAK_SECONDS, sink)
+            .unwrap_or(usual.soak_seconds),
         backup_age_max_hours: fields
             .integer("backup-age-max-hours", Policy::BACKUP_AGE_MAX_HOURS, sink)
             .unwrap_or(usual.backup_age_max_hours),
@@ -59,7 +61,10 @@ pub(super) fn policy<'a>(value: &'a Spanned<DeValue<'a>>, rules: Rules<'_>, sink
             .into_iter()
             .filter_map(|value| waiver(value, rules, sink))
             .collect(),
-        unprobed_groups: sections::ids(&fields, "unprobed-groups", sink).into_iter().map(|id| id.value).collect(),
+        unprobed_groups: sections::ids(&fields, "unprobed-groups", sink)
+            .into_iter()
+            .map(|id| id.value)
+            .collect(),
     }
 }
 
@@ -71,9 +76,9 @@ fn waiver<'a>(value: &'a Spanned<DeValue<'a>>, rules: Rules<'_>, sink: &mut Sink
         judge(rule, rules(&rule.value), sink);
     }
     let name_help = "a rule is waived by a named person: by = \"…\"";
-    let by = said(&fields, "by", Code::WaiverWithoutName, name_help, sink);
+    let by = fields.said("by", Code::WaiverWithoutName, name_help, sink);
     let reason_help = "say why, for whoever reads the report: reason = \"…\"";
-    let reason = said(&fields, "reason", Code::WaiverWithoutReason, reason_help, sink);
+    let reason = fields.said("reason", Code::WaiverWithoutReason, reason_help, sink);
     Some(Waiver { rule: rule?.value, by: by?, reason: reason? })
 }
 
@@ -95,18 +100,4 @@ fn judge(rule: &At<String>, recommended: Option<bool>, sink: &mut Sink) {
         .at(&rule.span, "not in the register"),
     };
     sink.say(mistake);
-}
-
-/// A text that must be there and say something; otherwise one mistake of its own kind.
-fn said(fields: &Fields<'_>, key: &str, code: Code, help: &str, sink: &mut Sink) -> Option<String> {
-    if fields.get(key).is_none() {
-        fields.missing(code, key, help, sink);
-        return None;
-    }
-    let text = fields.text(key, sink)?;
-    if text.value.trim().is_empty() {
-        sink.say(Mistake::new(code, format!("`{key}` of {} is empty", fields.what), help).at(&text.span, "empty"));
-        return None;
-    }
-    Some(text.value)
 }

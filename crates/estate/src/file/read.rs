@@ -61,10 +61,12 @@ impl Sink {
 
     /// `did you mean …? `, or nothing.
     pub(super) fn meant<'a>(&self, word: &str, known: impl IntoIterator<Item = &'a str>) -> String {
-        if self.list.len() >= Self::LIMIT {
-            return String::new();
-        }
-        hint::meant(word, known)
+        self.nearest(word, known)
+            .map_or_else(String::new, |known| format!("did you mean {}? ", hint::quoted(known)))
+    }
+
+    fn nearest<'a>(&self, word: &str, known: impl IntoIterator<Item = &'a str>) -> Option<&'a str> {
+        if self.list.len() < Self::LIMIT { hint::nearest(word, known) } else { None }
     }
 }
 
@@ -75,12 +77,14 @@ pub(super) struct Fields<'a> {
     pub span: Span,
     /// What it is, for messages: "server `n1`".
     pub what: String,
+    /// Known keys that unknown ones were taken for: one slip is one mistake, so these aren't missing as well.
+    misspelt: Vec<String>,
 }
 
 impl<'a> Fields<'a> {
     /// The table of a whole file.
     pub(super) fn root(table: &'a DeTable<'a>, known: &[&str], sink: &mut Sink) -> Self {
-        let fields = Self { table, span: 0..0, what: "an estate file".into() };
+        let mut fields = Self { table, span: 0..0, what: "an estate file".into(), misspelt: Vec::new() };
         fields.refuse_unknown(known, sink);
         fields
     }
@@ -93,22 +97,30 @@ impl<'a> Fields<'a> {
         sink: &mut Sink,
     ) -> Option<Self> {
         let DeValue::Table(table) = value.get_ref() else {
-            sink.say(wrong_type(value, label, "a table of keys and values", &format!("its keys are {}", hint::list(known))));
+            sink.say(wrong_type(
+                value,
+                label,
+                "a table of keys and values",
+                &format!("its keys are {}", hint::list(known)),
+            ));
             return None;
         };
         let what = match table.get("name").and_then(|name| name.get_ref().as_str()) {
             Some(name) if known.contains(&"name") => format!("{label} {}", hint::quoted(name)),
             _ => label.to_owned(),
         };
-        let fields = Self { table, span: value.span(), what };
+        let mut fields = Self { table, span: value.span(), what, misspelt: Vec::new() };
         fields.refuse_unknown(known, sink);
         Some(fields)
     }
 
-    fn refuse_unknown(&self, known: &[&str], sink: &mut Sink) {
+    fn refuse_unknown(&mut self, known: &[&str], sink: &mut Sink) {
         for key in self.table.keys().filter(|key| !known.contains(&key.get_ref().as_ref())) {
             let name = key.get_ref();
-            let help = format!("{}its keys are {}", sink.meant(name, known.iter().copied()), hint::list(known));
+            let guess = sink.nearest(name, known.iter().copied());
+            self.misspelt.extend(guess.map(str::to_owned));
+            let guess = guess.map_or_else(String::new, |guess| format!("did you mean `{guess}`? "));
+            let help = format!("{guess}its keys are {}", hint::list(known));
             let message = format!("{} has no key {}", self.what, hint::quoted(name));
             sink.say(Mistake::new(Code::UnknownKey, message, help).at(&key.span(), "not known here"));
         }
@@ -118,23 +130,18 @@ impl<'a> Fields<'a> {
         self.table.get(key)
     }
 
-    /// The keys and values of a table whose keys are names.
-    pub(super) fn entries(&self) -> impl Iterator<Item = (At<String>, &'a Spanned<DeValue<'a>>)> {
-        self.table.iter().map(|(key, value)| (At { value: key.get_ref().to_string(), span: key.span() }, value))
-    }
-
     /// The value of a key that must be there; `example` is what could stand behind it.
     pub(super) fn need(&self, key: &str, example: &str, sink: &mut Sink) -> Option<&'a Spanned<DeValue<'a>>> {
         let found = self.get(key);
         if found.is_none() {
-            self.missing(Code::MissingKey, key, &format!("such as {key} = {example}"), sink);
+            self.missing(Code::MissingKey, key, &format!("write one, such as {key} = {example}"), sink);
         }
         found
     }
 
-    /// Says that a key is missing, unless there is text that could not be read.
+    /// Says that a key is missing, unless it may be there: misspelt, or in text that could not be read.
     pub(super) fn missing(&self, code: Code, key: &str, help: &str, sink: &mut Sink) {
-        if !sink.unread() {
+        if !sink.unread() && !self.misspelt.iter().any(|known| known == key) {
             let message = format!("{} needs the key `{key}`", self.what);
             sink.say(Mistake::new(code, message, help).at(&self.span, format!("`{key}` is missing")));
         }
@@ -165,10 +172,29 @@ impl<'a> Fields<'a> {
         says_something(&text, &what, sink).then_some(text)
     }
 
+    /// A string that must be there and say something; otherwise a mistake of its own kind.
+    pub(super) fn said(&self, key: &str, code: Code, help: &str, sink: &mut Sink) -> Option<String> {
+        if self.get(key).is_none() {
+            self.missing(code, key, help, sink);
+            return None;
+        }
+        let text = self.text(key, sink)?;
+        let what = format!("`{key}` of {}", self.what);
+        if text.value.trim().is_empty() {
+            sink.say(Mistake::new(code, format!("{what} is empty"), help).at(&text.span, "empty"));
+            return None;
+        }
+        says_something(&text, &what, sink).then_some(text.value)
+    }
+
     /// Strings that say something; empty where the key isn't there.
     pub(super) fn lines(&self, key: &str, sink: &mut Sink) -> Vec<At<String>> {
         let what = format!("an entry of `{key}` of {}", self.what);
-        let texts = self.array(key, sink).into_iter().filter_map(|value| string(value, &what, sink)).collect::<Vec<_>>();
+        let texts = self
+            .array(key, sink)
+            .into_iter()
+            .filter_map(|value| string(value, &what, sink))
+            .collect::<Vec<_>>();
         texts.into_iter().filter(|text| says_something(text, &what, sink)).collect()
     }
 
@@ -191,7 +217,12 @@ impl<'a> Fields<'a> {
             return Some(*yes);
         }
         let what = format!("`{key}` of {}", self.what);
-        sink.say(wrong_type(value, &what, "true or false", &format!("{key} = true or {key} = false, without quotes")));
+        sink.say(wrong_type(
+            value,
+            &what,
+            "true or false",
+            &format!("{key} = true or {key} = false, without quotes"),
+        ));
         None
     }
 
@@ -205,7 +236,8 @@ impl<'a> Fields<'a> {
             return None;
         };
         // A number that u32 can't hold is out of these bounds as well.
-        let number = u32::from_str_radix(integer.as_str(), integer.radix()).ok().filter(|n| bounds.contains(n));
+        let number =
+            u32::from_str_radix(integer.as_str(), integer.radix()).ok().filter(|n| bounds.contains(n));
         if number.is_none() {
             let message = format!("{what} is {}", hint::shortened(&integer.to_string()));
             let help = format!("it must be between {} and {}", bounds.start(), bounds.end());
@@ -242,9 +274,9 @@ pub(super) fn word<T: Copy>(
     let known = words.known.iter().find(|(word, _)| *word == text.value).map(|(_, value)| *value);
     if known.is_none() {
         let all: Vec<_> = words.known.iter().map(|(word, _)| *word).collect();
-        let message = format!("{} is no {} known here", hint::quoted(&text.value), words.what.split_once(' ').map_or("", |w| w.1));
+        let message = format!("{} is no {} known here", hint::quoted(&text.value), words.what);
         let help = format!("{}known are {}", sink.meant(&text.value, all.iter().copied()), hint::list(&all));
-        sink.say(Mistake::new(words.code, message, help).at(&text.span, format!("{what} must be {}", words.what)));
+        sink.say(Mistake::new(words.code, message, help).at(&text.span, format!("not a known {}", words.what)));
     }
     Some(At { value: known?, span: text.span })
 }

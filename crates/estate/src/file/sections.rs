@@ -9,14 +9,19 @@ use toml::de::{DeTable, DeValue};
 use super::draft::{ClusterDraft, Draft, GroupDraft, ServerDraft};
 use super::read::{At, Fields, Sink, string, word, wrong_type};
 use super::{Code, Mistake, hint, policy, words};
-use crate::{Address, EvidenceEntry, Health, InvalidId, Millis, RehearsalGroup, RehearsalNode, ServerId};
+use crate::{
+    Address, EvidenceEntry, Health, InvalidId, MediaEntry, Millis, RehearsalGroup, RehearsalNode, ReleaseId,
+    ServerId,
+};
 
-pub(super) const FILE: &[&str] = &["name", "server", "cluster", "policy", "evidence", "rehearsal"];
-pub(super) const SERVER: &[&str] = &["name", "address", "user", "become", "product", "os", "transport", "roles"];
+pub(super) const FILE: &[&str] = &["name", "server", "cluster", "policy", "evidence", "media", "rehearsal"];
+pub(super) const SERVER: &[&str] =
+    &["name", "address", "user", "become", "product", "os", "transport", "roles"];
 pub(super) const CLUSTER: &[&str] = &["name", "kind", "nodes", "group"];
 pub(super) const GROUP: &[&str] = &["name", "preferred", "health"];
 pub(super) const HEALTH: &[&str] = &["command", "timeout-seconds"];
 pub(super) const EVIDENCE: &[&str] = &["kind", "at", "by"];
+pub(super) const MEDIA: &[&str] = &["release", "path", "sha256"];
 pub(super) const REHEARSAL: &[&str] = &["nodes", "groups"];
 pub(super) const REHEARSAL_NODE: &[&str] = &["installed", "asks-for-restart", "hotfixes"];
 pub(super) const REHEARSAL_GROUP: &[&str] = &["owner", "version"];
@@ -28,16 +33,24 @@ pub(super) fn file<'a>(table: &'a DeTable<'a>, rules: policy::Rules<'_>, sink: &
     if root.need("name", "\"mail-osaka\"", sink).is_some() {
         draft.name = root.line("name", sink).map(|name| name.value);
     }
-    draft.servers = root.tables("server", "server", sink).into_iter().filter_map(|v| server(v, sink)).collect();
-    if root.get("server").is_none() && !sink.unread() {
+    draft.servers =
+        root.tables("server", "server", sink).into_iter().filter_map(|v| server(v, sink)).collect();
+    let listed =
+        root.get("server").is_some_and(|list| list.get_ref().as_array().is_none_or(|list| !list.is_empty()));
+    if !listed && !sink.unread() {
         let help = "describe each in a table of its own that begins with [[server]]";
-        sink.say(Mistake::new(Code::NoServers, "the estate has no server", help).at(&(0..0), "no [[server]] here"));
+        sink.say(
+            Mistake::new(Code::NoServers, "the estate has no server", help).at(&(0..0), "no [[server]] here"),
+        );
     }
-    draft.clusters = root.tables("cluster", "cluster", sink).into_iter().filter_map(|v| cluster(v, sink)).collect();
+    draft.clusters =
+        root.tables("cluster", "cluster", sink).into_iter().filter_map(|v| cluster(v, sink)).collect();
     if let Some(value) = root.get("policy") {
         draft.policy = policy::policy(value, rules, sink);
     }
-    draft.evidence = root.tables("evidence", "evidence", sink).into_iter().filter_map(|v| evidence(v, sink)).collect();
+    draft.evidence =
+        root.tables("evidence", "evidence", sink).into_iter().filter_map(|v| evidence(v, sink)).collect();
+    draft.media = root.tables("media", "media", sink).into_iter().filter_map(|v| media(v, sink)).collect();
     if let Some(value) = root.get("rehearsal") {
         rehearsal(value, &mut draft, sink);
     }
@@ -55,7 +68,11 @@ fn server<'a>(value: &'a Spanned<DeValue<'a>>, sink: &mut Sink) -> Option<Server
             [only] => os = Some(At { value: *only, span: product.span.clone() }),
             several => {
                 let known: Vec<_> = several.iter().map(|os| words::word(&words::SYSTEMS, os)).collect();
-                let help = format!("{} runs on {}: write the one that this server has", product.value, hint::list(&known));
+                let help = format!(
+                    "{} runs on {}: write the one that this server has",
+                    product.value,
+                    hint::list(&known)
+                );
                 fields.missing(Code::MissingKey, "os", &help, sink);
             }
         }
@@ -63,7 +80,6 @@ fn server<'a>(value: &'a Spanned<DeValue<'a>>, sink: &mut Sink) -> Option<Server
     let roles = fields.array("roles", sink).into_iter();
     let what = format!("an entry of `roles` of {}", fields.what);
     Some(ServerDraft {
-        span: fields.span.clone(),
         name: name(&fields, "\"n1\"", sink),
         address: fields.text("address", sink).and_then(|text| address(text, sink)),
         user: fields.line("user", sink).and_then(|text| user(text, sink)),
@@ -85,12 +101,15 @@ fn cluster<'a>(value: &'a Spanned<DeValue<'a>>, sink: &mut Sink) -> Option<Clust
         _ => None,
     };
     Some(ClusterDraft {
-        span: fields.span.clone(),
         name: name(&fields, "\"mail\"", sink),
         kind: fields.word("kind", &words::CLUSTER_KINDS, sink),
         nodes,
         written,
-        groups: fields.tables("group", "cluster.group", sink).into_iter().filter_map(|v| group(v, sink)).collect(),
+        groups: fields
+            .tables("group", "cluster.group", sink)
+            .into_iter()
+            .filter_map(|v| group(v, sink))
+            .collect(),
     })
 }
 
@@ -127,22 +146,8 @@ fn evidence<'a>(value: &'a Spanned<DeValue<'a>>, sink: &mut Sink) -> Option<Evid
     fields.need("kind", "\"full-backup\"", sink);
     let kind = fields.word("kind", &words::EVIDENCE, sink);
     let at = fields.need("at", "\"2026-11-22T01:00:00+09:00\"", sink).and_then(|value| time(value, sink));
-    let by = match fields.get("by") {
-        Some(value) => string(value, "`by` of evidence", sink).and_then(|by| {
-            let given = !by.value.trim().is_empty();
-            if !given {
-                let help = "evidence counts only with the name of a person or system that vouches for it";
-                let mistake = Mistake::new(Code::EvidenceWithoutName, "nobody vouches for this evidence", help);
-                sink.say(mistake.at(&by.span, "empty"));
-            }
-            given.then_some(by.value)
-        }),
-        None => {
-            let help = "name the person or system that vouches for it: by = \"…\"";
-            fields.missing(Code::EvidenceWithoutName, "by", help, sink);
-            None
-        }
-    };
+    let help = "evidence counts only with the name of a person or system that vouches for it: by = \"…\"";
+    let by = fields.said("by", Code::EvidenceWithoutName, help, sink);
     Some(EvidenceEntry { kind: kind?.value, at: at?, by: by? })
 }
 
@@ -166,11 +171,39 @@ fn time(value: &Spanned<DeValue<'_>>, sink: &mut Sink) -> Option<Millis> {
     millis.map(Millis)
 }
 
+fn media<'a>(value: &'a Spanned<DeValue<'a>>, sink: &mut Sink) -> Option<MediaEntry> {
+    let fields = Fields::open(value, "media", MEDIA, sink)?;
+    let release =
+        fields.need("release", "\"exchange-2003-sp2\"", sink).and_then(|_| fields.text("release", sink));
+    let release = release.and_then(|text| id::<ReleaseId>(&text, sink));
+    let path = fields
+        .need("path", "'D:\\SP2\\setup\\i386\\update.exe'", sink)
+        .and_then(|_| fields.line("path", sink));
+    let help = "compute it where the file came from: `sha256sum FILE`, or `certutil -hashfile FILE SHA256`";
+    if fields.get("sha256").is_none() {
+        fields.missing(Code::MissingKey, "sha256", help, sink);
+    }
+    let mut sha256 = fields.text("sha256", sink)?;
+    sha256.value.make_ascii_lowercase();
+    if sha256.value.len() != SHA256_DIGITS || !sha256.value.bytes().all(|b| b.is_ascii_hexdigit()) {
+        let message = format!("{} is no SHA-256 digest", hint::quoted(&sha256.value));
+        let help = format!("it has {SHA256_DIGITS} hexadecimal digits: {help}");
+        sink.say(Mistake::new(Code::InvalidDigest, message, help).at(&sha256.span, "no digest"));
+        return None;
+    }
+    Some(MediaEntry { release: release?.value, path: path?.value, sha256: sha256.value })
+}
+
+/// 32 bytes in hexadecimal.
+const SHA256_DIGITS: usize = 64;
+
 fn rehearsal<'a>(value: &'a Spanned<DeValue<'a>>, draft: &mut Draft, sink: &mut Sink) {
     let Some(fields) = Fields::open(value, "rehearsal", REHEARSAL, sink) else { return };
     for (key, value) in names(&fields, "nodes", sink) {
         let id = id(&key, sink);
-        let Some(fields) = Fields::open(value, "a node of the rehearsal", REHEARSAL_NODE, sink) else { continue };
+        let Some(fields) = Fields::open(value, "a node of the rehearsal", REHEARSAL_NODE, sink) else {
+            continue;
+        };
         let node = RehearsalNode {
             installed: fields.line("installed", sink).map(|text| text.value),
             asks_for_restart: fields.boolean("asks-for-restart", sink).unwrap_or(false),
@@ -180,7 +213,9 @@ fn rehearsal<'a>(value: &'a Spanned<DeValue<'a>>, draft: &mut Draft, sink: &mut 
     }
     for (key, value) in names(&fields, "groups", sink) {
         let group = id(&key, sink);
-        let Some(fields) = Fields::open(value, "a group of the rehearsal", REHEARSAL_GROUP, sink) else { continue };
+        let Some(fields) = Fields::open(value, "a group of the rehearsal", REHEARSAL_GROUP, sink) else {
+            continue;
+        };
         let owner: Option<At<ServerId>> = fields.text("owner", sink).and_then(|text| id(&text, sink));
         let version = fields.line("version", sink).map(|text| text.value);
         let start = RehearsalGroup { owner: owner.as_ref().map(|owner| owner.value.clone()), version };
@@ -196,7 +231,10 @@ fn names<'a>(fields: &Fields<'a>, key: &str, sink: &mut Sink) -> Vec<(At<String>
         sink.say(wrong_type(value, &format!("`{key}` of rehearsal"), "a table by name", &help));
         return Vec::new();
     };
-    table.iter().map(|(key, value)| (At { value: key.get_ref().to_string(), span: key.span() }, value)).collect()
+    table
+        .iter()
+        .map(|(key, value)| (At { value: key.get_ref().to_string(), span: key.span() }, value))
+        .collect()
 }
 
 /// The `name` of a table, as an id.
@@ -206,7 +244,11 @@ fn name<T: FromStr<Err = InvalidId>>(fields: &Fields<'_>, example: &str, sink: &
 }
 
 /// A list of ids; what can't be one is said and left out.
-pub(super) fn ids<T: FromStr<Err = InvalidId>>(fields: &Fields<'_>, key: &str, sink: &mut Sink) -> Vec<At<T>> {
+pub(super) fn ids<T: FromStr<Err = InvalidId>>(
+    fields: &Fields<'_>,
+    key: &str,
+    sink: &mut Sink,
+) -> Vec<At<T>> {
     let what = format!("an entry of `{key}` of {}", fields.what);
     let values = fields.array(key, sink).into_iter();
     values.filter_map(|value| string(value, &what, sink).and_then(|text| id(&text, sink))).collect()

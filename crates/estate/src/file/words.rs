@@ -5,7 +5,7 @@ use crate::{ClusterKind, Environment, EvidenceKind, Home, Os, Product, RestartPo
 
 /// The words that a key takes.
 pub(super) struct Words<T: 'static> {
-    /// What they are, with its article.
+    /// What one of them is.
     pub what: &'static str,
     /// The mistake that another word is.
     pub code: Code,
@@ -14,19 +14,19 @@ pub(super) struct Words<T: 'static> {
 }
 
 pub(super) const PRODUCTS: Words<Product> = Words {
-    what: "a product",
+    what: "product",
     code: Code::UnknownProduct,
     known: &[("exchange-2003", Product::Exchange2003), ("debian", Product::Debian)],
 };
 
 pub(super) const SYSTEMS: Words<Os> = Words {
-    what: "an operating system",
+    what: "operating system",
     code: Code::UnknownOs,
     known: &[("debian", Os::Debian), ("windows-2000", Os::Windows2000), ("windows-2003", Os::Windows2003)],
 };
 
 pub(super) const TRANSPORTS: Words<TransportKind> = Words {
-    what: "a transport",
+    what: "transport",
     code: Code::UnknownTransport,
     known: &[
         ("ssh", TransportKind::Ssh),
@@ -36,19 +36,19 @@ pub(super) const TRANSPORTS: Words<TransportKind> = Words {
 };
 
 pub(super) const ROLES: Words<Role> = Words {
-    what: "a role",
+    what: "role",
     code: Code::UnknownRole,
     known: &[("node", Role::Node), ("mailbox", Role::Mailbox), ("front-end", Role::FrontEnd)],
 };
 
 pub(super) const CLUSTER_KINDS: Words<ClusterKind> = Words {
-    what: "a kind of cluster",
+    what: "kind of cluster",
     code: Code::UnknownClusterKind,
     known: &[("pacemaker", ClusterKind::Pacemaker), ("windows", ClusterKind::Windows)],
 };
 
 pub(super) const EVIDENCE: Words<EvidenceKind> = Words {
-    what: "a kind of evidence",
+    what: "kind of evidence",
     code: Code::UnknownEvidence,
     known: &[
         ("full-backup", EvidenceKind::FullBackup),
@@ -60,13 +60,13 @@ pub(super) const EVIDENCE: Words<EvidenceKind> = Words {
 };
 
 pub(super) const ENVIRONMENTS: Words<Environment> = Words {
-    what: "an environment",
+    what: "environment",
     code: Code::UnknownPolicy,
     known: &[("production", Environment::Production), ("test", Environment::Test)],
 };
 
 pub(super) const RESTARTS: Words<RestartPolicy> = Words {
-    what: "a restart policy",
+    what: "restart policy",
     code: Code::UnknownPolicy,
     known: &[
         ("if-asked", RestartPolicy::IfAsked),
@@ -76,7 +76,7 @@ pub(super) const RESTARTS: Words<RestartPolicy> = Words {
 };
 
 pub(super) const HOMES: Words<Home> = Words {
-    what: "a home for groups",
+    what: "home for groups",
     code: Code::UnknownPolicy,
     known: &[("stay", Home::Stay), ("preferred", Home::Preferred), ("return", Home::Return)],
 };

@@ -1,0 +1,144 @@
+//! The form of the file as types: for its JSON schema, and for writing it. Reading has its own code (`sections`),
+//! because serde stops at the first mistake; a test holds the two together.
+
+use std::collections::BTreeMap;
+
+use schemars::JsonSchema;
+use schemars::generate::SchemaSettings;
+use serde::Serialize;
+
+use crate::{
+    ClusterId, ClusterKind, EvidenceKind, GroupId, Health, MediaEntry, Os, Policy, Product, RehearsalGroup,
+    RehearsalNode, Role, ServerId, TransportKind,
+};
+
+/// An estate: the servers and clusters that one administrator mends together, and what is allowed.
+#[derive(Debug, Serialize, JsonSchema)]
+#[serde(deny_unknown_fields, rename_all = "kebab-case")]
+#[schemars(title = "Kaketsugi estate file")]
+pub(super) struct FileForm {
+    /// What the administrator calls the estate.
+    #[schemars(length(min = 1))]
+    pub name: String,
+    /// Servers.
+    #[schemars(length(min = 1))]
+    pub server: Vec<ServerForm>,
+    /// Clusters.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub cluster: Vec<ClusterForm>,
+    /// What is allowed, and how cautious a run is.
+    #[serde(default)]
+    pub policy: Policy,
+    /// Evidence that the administrator brings along.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub evidence: Vec<EvidenceForm>,
+    /// Files of releases that the administrator has, with their digests.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub media: Vec<MediaEntry>,
+    /// How emulated nodes start in `rehearse`; no part of a real run.
+    #[serde(default, skip_serializing_if = "RehearsalForm::is_empty")]
+    pub rehearsal: RehearsalForm,
+}
+
+/// How a server is reached and what it is.
+#[derive(Debug, Serialize, JsonSchema)]
+#[serde(deny_unknown_fields, rename_all = "kebab-case")]
+pub(super) struct ServerForm {
+    /// Its name; for a node the one its cluster knows it by (Pacemaker: `crm_node -n`; Windows: the computer's name).
+    #[schemars(length(min = 1, max = 128))]
+    pub name: ServerId,
+    /// Host name, IP address or alias of ssh_config, with the port behind a colon where it isn't the usual one.
+    #[schemars(length(min = 1))]
+    pub address: String,
+    /// The account to log in with. Without it: what ssh_config or the system says.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub user: Option<String>,
+    /// Whether commands that need root go through `sudo -n`.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub r#become: bool,
+    /// What runs on it.
+    pub product: Product,
+    /// Its operating system. Can be left out where the product has only one.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub os: Option<Os>,
+    /// How commands reach it. Without it: `ssh` for Linux, `operator` for Windows 2000 and 2003.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub transport: Option<TransportKind>,
+    /// What it does for its product. `node` comes by itself with the cluster.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub roles: Vec<Role>,
+}
+
+/// A cluster.
+#[derive(Debug, Serialize, JsonSchema)]
+#[serde(deny_unknown_fields, rename_all = "kebab-case")]
+pub(super) struct ClusterForm {
+    /// Its name.
+    #[schemars(length(min = 1, max = 128))]
+    pub name: ClusterId,
+    /// Which cluster software.
+    pub kind: ClusterKind,
+    /// Its nodes, by the servers' names: 2 to 16 with Pacemaker, 2 to 8 with Windows.
+    #[schemars(length(min = 2, max = 16))]
+    pub nodes: Vec<ServerId>,
+    /// What is said of its groups. Groups that aren't named here are found by probing.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub group: Vec<GroupForm>,
+}
+
+/// What the administrator says of a group (Exchange: of a virtual server).
+#[derive(Debug, Serialize, JsonSchema)]
+#[serde(deny_unknown_fields, rename_all = "kebab-case")]
+pub(super) struct GroupForm {
+    /// Its name, as the cluster knows it.
+    #[schemars(length(min = 1, max = 128))]
+    pub name: GroupId,
+    /// Nodes that it prefers, first choice first.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub preferred: Vec<ServerId>,
+    /// How to see that its users are served. Without it: the cluster's word is all there is.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub health: Option<Health>,
+}
+
+/// Evidence that the administrator brings along.
+#[derive(Debug, Serialize, JsonSchema)]
+#[serde(deny_unknown_fields, rename_all = "kebab-case")]
+pub(super) struct EvidenceForm {
+    /// Of what.
+    pub kind: EvidenceKind,
+    /// When it came to be: RFC 3339, with offset.
+    #[schemars(extend("format" = "date-time"))]
+    pub at: String,
+    /// Who or what vouches for it.
+    #[schemars(length(min = 1))]
+    pub by: String,
+}
+
+/// How emulated nodes start in `rehearse`.
+#[derive(Debug, Default, Serialize, JsonSchema)]
+#[serde(deny_unknown_fields, rename_all = "kebab-case")]
+pub(super) struct RehearsalForm {
+    /// Nodes by name.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub nodes: BTreeMap<ServerId, RehearsalNode>,
+    /// Groups by name.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub groups: BTreeMap<GroupId, RehearsalGroup>,
+}
+
+impl RehearsalForm {
+    fn is_empty(&self) -> bool {
+        self.nodes.is_empty() && self.groups.is_empty()
+    }
+}
+
+/// The JSON schema of estate files, as it is published in `docs/schema/estate.schema.json`.
+#[must_use]
+pub fn schema() -> String {
+    let schema = SchemaSettings::draft2020_12().into_generator().into_root_schema_for::<FileForm>();
+    // Maps of strings, numbers and lists: writing them can't fail.
+    let mut text = serde_json::to_string_pretty(&schema).unwrap_or_default();
+    text.push('\n');
+    text
+}
