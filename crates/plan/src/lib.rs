@@ -6,6 +6,7 @@
 
 mod action;
 mod condition;
+mod finding;
 mod hash;
 mod judge;
 mod payload;
@@ -14,6 +15,7 @@ mod step;
 
 pub use action::{Action, Actor, Target};
 pub use condition::{Answer, Baseline, Condition};
+pub use finding::Finding;
 pub use hash::PlanHash;
 pub use judge::{baseline, judge};
 pub use payload::{Content, Media, Package, Payload, RestartNeed, ServiceNeed};

@@ -5,12 +5,14 @@
 //! Two hosts drive it: the runner, over real machines, and the checker, over the world.
 
 mod drift;
+mod event;
 mod hear;
 mod machine;
 mod record;
 mod want;
 
 pub use drift::drift;
+pub use event::{Event, GroupLine, What};
 pub use machine::{Mode, Run, StepState};
-pub use record::{Illegal, Outcome, Record, Why};
+pub use record::{EvidenceRecord, Illegal, Outcome, Record, Why};
 pub use want::{End, Input, Want};

@@ -1,1 +1,14 @@
-//! The thin shell: drives a run over transports, writes the journal, emits events
+//! The thin shell: drives a run with platforms over transports, writes the journal, emits events.
+//!
+//! All decisions are the run machine's. What is here is time, I/O, and their order: a record is on disk before the
+//! machine takes it in, and before anything follows from it.
+
+mod clock;
+mod drive;
+mod journal;
+mod store;
+
+pub use clock::now;
+pub use drive::{Driver, Ending, Interrupt};
+pub use journal::{Entry, Error as JournalError, Journal};
+pub use store::{RunSummary, Store};

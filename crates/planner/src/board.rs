@@ -1,0 +1,293 @@
+//! Where everything stands while the plan is written: one cluster, step by step.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use kaketsugi_estate::{
+    ClusterId, ClusterKind, ClusterSeen, Estate, GroupId, GroupRole, GroupSeen, Home, NodeState,
+    ReleaseState, ResourceId, ResourceState, ServerId, Snapshot,
+};
+use kaketsugi_knowledge::{Profile, profiles};
+use kaketsugi_plan::{Condition, Content, Exposure, Finding, Payload, ServiceNeed};
+use kaketsugi_world::{Command, Refusal, ReleaseFacts, World};
+
+use crate::Refused;
+
+/// One cluster in the state that the steps written so far lead to.
+pub(crate) struct Board<'a> {
+    pub(crate) estate: &'a Estate,
+    pub(crate) snapshot: &'a Snapshot,
+    pub(crate) payload: &'a Payload,
+    pub(crate) cluster: ClusterId,
+    pub(crate) seen: &'a ClusterSeen,
+    pub(crate) profile: &'static Profile,
+    /// The estate as the steps written so far leave it.
+    pub(crate) world: World,
+    /// Who has which group.
+    pub(crate) owner: BTreeMap<GroupId, ServerId>,
+    /// Nodes at the release.
+    pub(crate) patched: BTreeSet<ServerId>,
+    /// The first node that this plan patches.
+    pub(crate) first_patched: Option<ServerId>,
+    /// Nodes that take no groups.
+    pub(crate) drained: BTreeSet<ServerId>,
+    /// Nodes whose cluster service is stopped.
+    pub(crate) stopped: BTreeSet<ServerId>,
+    /// Groups whose directory object is at the release already.
+    pub(crate) upgraded: BTreeSet<GroupId>,
+    /// Groups whose first move onto a patched node is done.
+    pub(crate) carried_over: BTreeSet<GroupId>,
+    /// Groups that are offline but for their kept-online set.
+    pub(crate) offline: BTreeSet<GroupId>,
+    /// Groups whose last planned move was one of an online group onto a patched node.
+    pub(crate) proven: BTreeSet<GroupId>,
+}
+
+impl<'a> Board<'a> {
+    pub(crate) fn new(
+        estate: &'a Estate,
+        snapshot: &'a Snapshot,
+        payload: &'a Payload,
+        cluster: &ClusterId,
+    ) -> Result<Self, Refused> {
+        let unknown = |what: &str| Refused {
+            findings: vec![Finding {
+                code: "plan/unknown".into(),
+                symptom: format!("{cluster}: {what}"),
+                cause: "without it no order can be called safe".into(),
+                remedy: "Look why it could not be read, then plan again.".into(),
+                cites: Vec::new(),
+            }],
+        };
+        let seen = snapshot.clusters.get(cluster).ok_or_else(|| unknown("its state was not seen"))?;
+        let profile = profiles()
+            .get(payload.product.as_str(), seen.kind)
+            .ok_or_else(|| unknown("nothing is known of this product on this kind of cluster"))?;
+        let mut board = Self {
+            estate,
+            snapshot,
+            payload,
+            cluster: cluster.clone(),
+            seen,
+            profile,
+            world: World::with_releases(snapshot, releases(payload)),
+            owner: seen.groups.iter().filter_map(|(id, g)| Some((id.clone(), g.owner.clone()?))).collect(),
+            patched: BTreeSet::new(),
+            first_patched: None,
+            drained: BTreeSet::new(),
+            stopped: BTreeSet::new(),
+            upgraded: BTreeSet::new(),
+            carried_over: BTreeSet::new(),
+            offline: BTreeSet::new(),
+            proven: BTreeSet::new(),
+        };
+        for node in seen.nodes.keys() {
+            if matches!(board.release_on(node), Some(ReleaseState::Installed | ReleaseState::Newer)) {
+                board.patched.insert(node.clone());
+            }
+            match seen.nodes.get(node).map(|n| n.state) {
+                Some(NodeState::Standby) => {
+                    board.drained.insert(node.clone());
+                }
+                Some(NodeState::Offline) => {
+                    board.stopped.insert(node.clone());
+                }
+                _ => {}
+            }
+        }
+        for (id, group) in &seen.groups {
+            let on_patched = group.owner.as_ref().is_some_and(|o| board.patched.contains(o));
+            let at_release = payload.to_build.is_some() && group.version == payload.to_build;
+            if at_release {
+                board.upgraded.insert(id.clone());
+            }
+            if on_patched && (at_release || !payload.group_upgrade) {
+                board.carried_over.insert(id.clone());
+            }
+            if only_kept_online(group) {
+                board.offline.insert(id.clone());
+            }
+        }
+        Ok(board)
+    }
+
+    /// How far the release is on a node.
+    pub(crate) fn release_on(&self, node: &ServerId) -> Option<ReleaseState> {
+        self.snapshot.servers.get(node)?.releases.get(&self.payload.id).copied()
+    }
+
+    /// Nodes that are not at the release.
+    pub(crate) fn to_do(&self) -> Vec<ServerId> {
+        self.seen.nodes.keys().filter(|n| !self.patched.contains(*n)).cloned().collect()
+    }
+
+    /// Whether a node or a group of this cluster still needs something.
+    pub(crate) fn anything_to_do(&self) -> bool {
+        !self.to_do().is_empty() || !self.groups_to_upgrade().is_empty() || !self.offline.is_empty()
+    }
+
+    /// Groups whose directory object has yet to be upgraded.
+    pub(crate) fn groups_to_upgrade(&self) -> Vec<GroupId> {
+        if !self.payload.group_upgrade {
+            return Vec::new();
+        }
+        self.service_groups().into_iter().filter(|g| !self.upgraded.contains(g)).collect()
+    }
+
+    /// Groups that serve users and are meant to run.
+    pub(crate) fn service_groups(&self) -> Vec<GroupId> {
+        self.owner.keys().filter(|g| self.serves(g)).cloned().collect()
+    }
+
+    fn serves(&self, group: &GroupId) -> bool {
+        self.seen.groups.get(group).is_some_and(|g| {
+            g.role == GroupRole::Service
+                && (self.seen.kind == ClusterKind::Pacemaker
+                    || g.resources.iter().any(|r| self.profile.is_product_type(&r.kind)))
+        })
+    }
+
+    /// All groups on a node, the cluster group included.
+    pub(crate) fn groups_on(&self, node: &ServerId) -> Vec<GroupId> {
+        self.owner.iter().filter(|(_, o)| *o == node).map(|(g, _)| g.clone()).collect()
+    }
+
+    /// Groups on a node whose users notice when they move.
+    pub(crate) fn service_groups_on(&self, node: &ServerId) -> Vec<GroupId> {
+        self.groups_on(node).into_iter().filter(|g| self.serves(g)).collect()
+    }
+
+    /// Whether the users of a group notice when it moves.
+    pub(crate) fn noticed(&self, group: &GroupId) -> bool {
+        self.seen.groups.get(group).is_some_and(|g| g.role == GroupRole::Service)
+            && !self.offline.contains(group)
+    }
+
+    /// Nodes that may own a group: not excluded by the cluster, and at the release once the group is
+    /// (E03-CLU-11-PINNED).
+    pub(crate) fn eligible(&self, group: &GroupId) -> Vec<ServerId> {
+        let Some(seen) = self.seen.groups.get(group) else { return Vec::new() };
+        let pinned = self.payload.group_upgrade && self.upgraded.contains(group);
+        seen.placement
+            .scores
+            .iter()
+            .filter(|(node, score)| {
+                **score > -1_000_000
+                    && self.seen.nodes.contains_key(*node)
+                    && (!pinned || self.patched.contains(*node))
+            })
+            .map(|(node, _)| node.clone())
+            .collect()
+    }
+
+    /// Resources of a group that were online when the plan was made, and so are online at its end. A group that was
+    /// found half-way through an upgrade is meant to be online as a whole.
+    pub(crate) fn online_resources(&self, group: &GroupId) -> Vec<ResourceId> {
+        let Some(seen) = self.seen.groups.get(group) else { return Vec::new() };
+        let half_way = only_kept_online(seen);
+        seen.resources
+            .iter()
+            .filter(|r| half_way || r.state == ResourceState::Online)
+            .map(|r| r.id.clone())
+            .collect()
+    }
+
+    /// Where a group is to be at the end. None: wherever the last planned move leaves it.
+    pub(crate) fn home(&self, group: &GroupId) -> Option<ServerId> {
+        match self.estate.policy.home.unwrap_or(self.profile.home) {
+            Home::Stay => None,
+            Home::Return => self.seen.groups.get(group)?.owner.clone(),
+            Home::Preferred => {
+                let written =
+                    self.estate.clusters.get(&self.cluster)?.groups.get(group)?.preferred.first().cloned();
+                written.or_else(|| {
+                    let scores = &self.seen.groups.get(group)?.placement.scores;
+                    scores.iter().max_by_key(|(_, score)| **score).map(|(node, _)| node.clone())
+                })
+            }
+        }
+    }
+
+    /// Nodes that are out: drained by us or found so, or with a stopped cluster service.
+    pub(crate) fn out(&self) -> BTreeSet<ServerId> {
+        self.drained.union(&self.stopped).cloned().collect()
+    }
+
+    /// The condition that nothing else is out while something happens to `node`.
+    pub(crate) fn others_online(&self, node: &ServerId) -> Condition {
+        let mut except: Vec<ServerId> = self.out().into_iter().collect();
+        if !except.contains(node) {
+            except.push(node.clone());
+        }
+        except.sort();
+        Condition::OthersOnline { cluster: self.cluster.clone(), except }
+    }
+
+    /// Health of every group that serves users and isn't offline on purpose.
+    pub(crate) fn all_healthy(&self) -> Vec<Condition> {
+        self.service_groups()
+            .into_iter()
+            .filter(|g| !self.offline.contains(g))
+            .map(|group| Condition::Healthy { cluster: self.cluster.clone(), group })
+            .collect()
+    }
+
+    /// Takes note of what a step does: gives back the groups that one node's failure would take down before, amid
+    /// or after it, and moves the world on. None: the step only looks.
+    pub(crate) fn act(&mut self, command: Option<&Command>) -> Result<Vec<Exposure>, Refused> {
+        let exposures = self.world.exposures_during(command).remove(&self.cluster).unwrap_or_default();
+        if let Some(command) = command {
+            self.world = self.world.command(command).map_err(|why| self.impossible(command, &why))?;
+            for (group, owner) in &mut self.owner {
+                if let Some(now) = self.world.owner(&self.cluster, group) {
+                    owner.clone_from(now);
+                }
+            }
+        }
+        Ok(exposures
+            .into_iter()
+            .map(|(node, groups)| Exposure { node, groups: groups.into_iter().collect() })
+            .collect())
+    }
+
+    fn impossible(&self, command: &Command, why: &Refusal) -> Refused {
+        Refused {
+            findings: vec![Finding {
+                code: "plan/impossible".into(),
+                symptom: format!("{}: a step of the plan could not be carried out: {command}", self.cluster),
+                cause: why.to_string(),
+                remedy: "This state of the cluster is not one that can be planned from; look at the cause."
+                    .into(),
+                cites: Vec::new(),
+            }],
+        }
+    }
+}
+
+/// What the world must know of a release and of those that come first.
+fn releases(payload: &Payload) -> Vec<ReleaseFacts> {
+    payload
+        .first
+        .iter()
+        .chain([payload])
+        .map(|p| ReleaseFacts {
+            id: p.id.clone(),
+            one_way: p.one_way,
+            group_upgrade: p.group_upgrade,
+            build: p.to_build.clone(),
+            service: match p.service {
+                ServiceNeed::Stopped => Some(false),
+                ServiceNeed::Running => Some(true),
+                ServiceNeed::Either => None,
+            },
+            resumable: matches!(p.content, Content::Packages(_)),
+            from_stage: !matches!(&p.content, Content::Media(media) if media.is_empty()),
+        })
+        .collect()
+}
+
+/// Whether a group is offline on purpose, but for what stays online while it is upgraded.
+fn only_kept_online(group: &GroupSeen) -> bool {
+    group.resources.iter().any(|r| r.kept_online)
+        && group.resources.iter().any(|r| !r.kept_online)
+        && group.resources.iter().all(|r| (r.state == ResourceState::Online) == r.kept_online)
+}

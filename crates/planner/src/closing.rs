@@ -1,0 +1,127 @@
+//! The end of a cluster's part: groups go home, fail-over is proven, settings are put back, all is looked at.
+
+use kaketsugi_estate::{ClusterKind, GroupId, NodeState, ServerId};
+use kaketsugi_plan::{Action, Condition, Target};
+
+use kaketsugi_world::Command;
+
+use crate::board::Board;
+use crate::sheet::{Draft, Sheet};
+use crate::{Refused, groups, nodes};
+
+/// Writes the closing steps.
+pub(crate) fn close(sheet: &mut Sheet, board: &mut Board<'_>) -> Result<(), Refused> {
+    let all: Vec<ServerId> = board.stopped.iter().cloned().collect();
+    for node in all {
+        nodes::start(sheet, board, &node)?;
+    }
+    for group in board.service_groups() {
+        go_home(sheet, board, &group)?;
+    }
+    for node in board.seen.nodes.keys() {
+        put_back(sheet, board, node)?;
+    }
+    verify(sheet, board)
+}
+
+/// The move home is the fail-over proof; a group that is home already goes away and comes back for it
+/// (E03-CLU-14-FAILOVER).
+fn go_home(sheet: &mut Sheet, board: &mut Board<'_>, group: &GroupId) -> Result<(), Refused> {
+    let Some(now) = board.owner.get(group).cloned() else { return Ok(()) };
+    let proof_owed = board.seen.kind == ClusterKind::Windows && !board.proven.contains(group);
+    let home = board.home(group).filter(|h| board.eligible(group).contains(h));
+    match home {
+        Some(home) if home != now => return groups::move_online(sheet, board, group, &home, proof_owed),
+        Some(home) if proof_owed => {
+            if let Some(other) = other_owner(board, group, &now) {
+                groups::move_online(sheet, board, group, &other, true)?;
+                groups::move_online(sheet, board, group, &home, false)?;
+            }
+        }
+        None if proof_owed => {
+            if let Some(other) = other_owner(board, group, &now) {
+                groups::move_online(sheet, board, group, &other, true)?;
+            }
+        }
+        _ => {}
+    }
+    Ok(())
+}
+
+fn other_owner(board: &Board<'_>, group: &GroupId, now: &ServerId) -> Option<ServerId> {
+    crate::order::destination(board, group, now)
+}
+
+fn put_back(sheet: &mut Sheet, board: &mut Board<'_>, node: &ServerId) -> Result<(), Refused> {
+    let settings = board.snapshot.servers.get(node).map(|s| &s.settings);
+    if settings.is_none_or(|s| s.keys().all(|k| *k == kaketsugi_estate::Setting::Standby)) {
+        return Ok(());
+    }
+    let settings = settings.cloned().unwrap_or_default();
+    let exposes = board.act(Some(&Command::PutBack { node: node.clone(), settings }))?;
+    sheet.write(
+        Draft::new(
+            Action::PutBack { node: node.clone() },
+            format!("Put back on {node} what the run changed beside the patch"),
+        )
+        .requires([Condition::Reached { node: node.clone() }])
+        .expects([Condition::PutBack { node: node.clone() }])
+        .exposes(exposes)
+        .takes(5, 120),
+    );
+    Ok(())
+}
+
+fn verify(sheet: &mut Sheet, board: &mut Board<'_>) -> Result<(), Refused> {
+    let exposes = board.act(None)?;
+    let windows = board.seen.kind == ClusterKind::Windows;
+    let cluster = &board.cluster.clone();
+    for group in board.service_groups() {
+        let mut expects = vec![Condition::Healthy { cluster: cluster.clone(), group: group.clone() }];
+        expects.push(Condition::GroupAsBefore {
+            cluster: cluster.clone(),
+            group: group.clone(),
+            online: board.online_resources(&group),
+        });
+        if let Some(build) = board.payload.to_build.clone().filter(|_| board.payload.group_upgrade) {
+            expects.push(Condition::GroupVersion { cluster: cluster.clone(), group: group.clone(), build });
+        }
+        let draft = Draft::new(
+            Action::Verify { target: Target::Group(cluster.clone(), group.clone()) },
+            format!("Look that {group} serves its users, at the version asked for"),
+        )
+        .expects(expects)
+        .exposes(exposes.clone())
+        .takes(5, 300);
+        sheet.write(if windows { draft.cites(&["E03-CLU-15-VERSION"]) } else { draft });
+    }
+    for node in board.seen.nodes.keys() {
+        let draft = Draft::new(
+            Action::Verify { target: Target::Node(node.clone()) },
+            format!("Look that {} is installed on {node}", board.payload.title),
+        )
+        .expects([Condition::Installed { node: node.clone(), release: board.payload.id.clone() }])
+        .exposes(exposes.clone())
+        .takes(5, 300);
+        sheet.write(if windows { draft.cites(&["E03-CLU-15-VERSION"]) } else { draft });
+    }
+    let mut expects = vec![
+        Condition::NoTrouble { cluster: cluster.clone() },
+        Condition::ConfigurationAsBefore { cluster: cluster.clone() },
+    ];
+    expects.extend(board.seen.nodes.iter().map(|(node, seen)| Condition::NodeState {
+        cluster: cluster.clone(),
+        node: node.clone(),
+        state: if seen.state == NodeState::Standby { NodeState::Standby } else { NodeState::Online },
+    }));
+    sheet.write(
+        Draft::new(
+            Action::Verify { target: Target::Cluster(cluster.clone()) },
+            format!("Look that {cluster} is configured as before and has nothing to complain of"),
+        )
+        .expects(expects)
+        .exposes(exposes)
+        .takes(5, 300),
+    );
+    Ok(())
+}

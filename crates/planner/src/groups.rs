@@ -1,0 +1,404 @@
+//! What happens to groups: drained, moved, taken over onto patched nodes, upgraded, brought back.
+
+use kaketsugi_estate::{ClusterKind, GroupId, GroupRole, NodeState, ServerId};
+use kaketsugi_plan::{Action, Condition, Finding, Interruption, Phase, Recovery};
+
+use kaketsugi_world::Command;
+
+use crate::board::Board;
+use crate::sheet::{Draft, Sheet};
+use crate::{Refused, nodes, order};
+
+/// Empties a node by moving its groups, each to a node of our choice (E03-CLU-MOVE-EVS, E03-CLU-02-EMPTY).
+pub(crate) fn move_all_off(sheet: &mut Sheet, board: &mut Board<'_>, node: &ServerId) -> Result<(), Refused> {
+    let mut groups = board.groups_on(node);
+    // Users first, the quorum last.
+    groups.sort_by_key(|g| board.seen.groups.get(g).map(|s| s.role == GroupRole::ClusterGroup));
+    for group in groups {
+        let to = order::destination(board, &group, node).ok_or_else(|| nowhere(board, &group, node))?;
+        relocate(sheet, board, &group, &to)?;
+    }
+    Ok(())
+}
+
+/// Has the cluster empty a node (Pacemaker: standby), after moving by hand only what it would put elsewhere than we
+/// need it.
+pub(crate) fn drain(sheet: &mut Sheet, board: &mut Board<'_>, node: &ServerId) -> Result<(), Refused> {
+    for group in board.service_groups_on(node) {
+        let wish = order::destination(board, &group, node).ok_or_else(|| nowhere(board, &group, node))?;
+        let foreseen = crate::order::foreseen(board, &group, node);
+        let good =
+            foreseen.as_ref().is_some_and(|f| board.patched.contains(f) == board.patched.contains(&wish));
+        if good {
+            continue;
+        }
+        move_online(sheet, board, &group, &wish, false)?;
+    }
+    let cluster = board.cluster.clone();
+    let leaving = board.groups_on(node);
+    let interrupts: Vec<Interruption> = leaving
+        .iter()
+        .filter(|g| board.noticed(g))
+        .map(|group| interruption(board, group, Phase::Whole, board.profile.expected_seconds.r#move))
+        .collect();
+    let mut requires = board.all_healthy();
+    requires.extend([
+        Condition::NoTrouble { cluster: cluster.clone() },
+        board.others_online(node),
+        Condition::QuorumWithout { cluster: cluster.clone(), node: node.clone() },
+    ]);
+    let exposes = board.act(Some(&Command::Standby { cluster: cluster.clone(), node: node.clone() }))?;
+    board.drained.insert(node.clone());
+    let mut expects = vec![
+        Condition::NodeState { cluster: cluster.clone(), node: node.clone(), state: NodeState::Standby },
+        Condition::NodeEmpty { cluster: cluster.clone(), node: node.clone() },
+        Condition::NoTrouble { cluster: cluster.clone() },
+    ];
+    expects.extend(board.all_healthy());
+    sheet.write(
+        Draft::new(
+            Action::Drain { cluster, node: node.clone() },
+            format!("Put {node} into standby, so that the cluster moves its groups away"),
+        )
+        .requires(requires)
+        .expects(expects)
+        .cites(&["PCMK-STANDBY"])
+        .interrupts(interrupts)
+        .exposes(exposes)
+        .recovery(Recovery::Redo)
+        .takes(board.profile.expected_seconds.r#move, 600),
+    );
+    Ok(())
+}
+
+/// Lets a drained node carry groups again.
+pub(crate) fn readmit(sheet: &mut Sheet, board: &mut Board<'_>, node: &ServerId) -> Result<(), Refused> {
+    let cluster = board.cluster.clone();
+    let were = board.owner.clone();
+    let exposes = board.act(Some(&Command::Unstandby { cluster: cluster.clone(), node: node.clone() }))?;
+    board.drained.remove(node);
+    // Groups that the cluster brings back by itself, because they prefer this node.
+    let interrupts: Vec<Interruption> = board
+        .service_groups()
+        .iter()
+        .filter(|g| were.get(*g) != board.owner.get(*g))
+        .map(|group| interruption(board, group, Phase::Whole, board.profile.expected_seconds.r#move))
+        .collect();
+    let mut expects = vec![
+        Condition::NodeState { cluster: cluster.clone(), node: node.clone(), state: NodeState::Online },
+        Condition::NoTrouble { cluster: cluster.clone() },
+    ];
+    expects.extend(board.all_healthy());
+    sheet.write(
+        Draft::new(
+            Action::Readmit { cluster: cluster.clone(), node: node.clone() },
+            format!("Let {node} carry groups again"),
+        )
+        .requires([
+            Condition::Reached { node: node.clone() },
+            Condition::Service { node: node.clone(), running: true },
+            Condition::Installed { node: node.clone(), release: board.payload.id.clone() },
+        ])
+        .expects(expects)
+        .interrupts(interrupts)
+        .exposes(exposes)
+        .takes(10, 600),
+    );
+    Ok(())
+}
+
+/// Brings a group to another node. Its first move onto a patched node takes the long way of E03-CLU-06 to 10.
+fn relocate(sheet: &mut Sheet, board: &mut Board<'_>, group: &GroupId, to: &ServerId) -> Result<(), Refused> {
+    let service = board.service_groups().contains(group);
+    let first_time = service && board.patched.contains(to) && !board.carried_over.contains(group);
+    if first_time && board.seen.kind == ClusterKind::Windows {
+        carry_over(sheet, board, group, to)
+    } else {
+        nodes::start(sheet, board, to)?;
+        move_online(sheet, board, group, to, false)
+    }
+}
+
+/// E03-CLU-06-OFFLINE to E03-CLU-10-ONLINE; without E03-CLU-09 where the release upgrades no groups.
+fn carry_over(
+    sheet: &mut Sheet,
+    board: &mut Board<'_>,
+    group: &GroupId,
+    to: &ServerId,
+) -> Result<(), Refused> {
+    take_offline(sheet, board, group)?;
+    nodes::start(sheet, board, to)?;
+    move_offline(sheet, board, group, to)?;
+    upgrade(sheet, board, group)?;
+    bring_online(sheet, board, group)
+}
+
+/// What is left of an upgrade that was begun earlier, on groups that are on patched nodes already.
+pub(crate) fn upgrade_in_place(sheet: &mut Sheet, board: &mut Board<'_>) -> Result<(), Refused> {
+    let mut left: Vec<GroupId> = board.groups_to_upgrade();
+    left.extend(board.offline.iter().filter(|g| !board.groups_to_upgrade().contains(g)).cloned());
+    left.sort();
+    left.dedup();
+    for group in left {
+        let Some(owner) = board.owner.get(&group).cloned() else { continue };
+        if !board.patched.contains(&owner) {
+            continue;
+        }
+        take_offline(sheet, board, &group)?;
+        nodes::start(sheet, board, &owner)?;
+        upgrade(sheet, board, &group)?;
+        bring_online(sheet, board, &group)?;
+    }
+    Ok(())
+}
+
+fn take_offline(sheet: &mut Sheet, board: &mut Board<'_>, group: &GroupId) -> Result<(), Refused> {
+    if board.offline.contains(group) {
+        return Ok(());
+    }
+    let Some(owner) = board.owner.get(group).cloned() else { return Ok(()) };
+    let cluster = board.cluster.clone();
+    let seconds = board.profile.expected_seconds.offline;
+    let begins = interruption(board, group, Phase::Begins, seconds);
+    let lasting = lasting(board);
+    let requires = [
+        Condition::Owner { cluster: cluster.clone(), group: group.clone(), node: owner },
+        Condition::Healthy { cluster: cluster.clone(), group: group.clone() },
+    ];
+    let exposes =
+        board.act(Some(&Command::TakeOffline { cluster: cluster.clone(), group: group.clone() }))?;
+    board.offline.insert(group.clone());
+    sheet.write(
+        Draft::new(
+            Action::TakeOffline { cluster: cluster.clone(), group: group.clone() },
+            format!(
+                "Take the resources of {group} offline, but for IP address, physical disks and network name"
+            ),
+        )
+        .requires(requires)
+        .expects([Condition::OnlyKeptOnline { cluster, group: group.clone() }])
+        .cites(&["E03-CLU-06-OFFLINE"])
+        .interrupts([begins])
+        .interrupts(lasting)
+        .exposes(exposes)
+        .takes(seconds, 900),
+    );
+    Ok(())
+}
+
+fn move_offline(
+    sheet: &mut Sheet,
+    board: &mut Board<'_>,
+    group: &GroupId,
+    to: &ServerId,
+) -> Result<(), Refused> {
+    let cluster = board.cluster.clone();
+    let lasting = lasting(board);
+    let exposes = board.act(Some(&move_to(board, group, to)))?;
+    board.carried_over.insert(group.clone());
+    sheet.write(
+        Draft::new(
+            Action::Move { cluster: cluster.clone(), group: group.clone(), to: to.clone(), proof: false },
+            format!("Move {group} to {to}, which is patched"),
+        )
+        .requires([
+            Condition::OnlyKeptOnline { cluster: cluster.clone(), group: group.clone() },
+            Condition::NodeState { cluster: cluster.clone(), node: to.clone(), state: NodeState::Online },
+            Condition::Installed { node: to.clone(), release: board.payload.id.clone() },
+        ])
+        .expects([
+            Condition::Owner { cluster: cluster.clone(), group: group.clone(), node: to.clone() },
+            Condition::OnlyKeptOnline { cluster, group: group.clone() },
+        ])
+        .cites(&["E03-CLU-08-MOVE-BACK"])
+        .interrupts(lasting)
+        .exposes(exposes)
+        .takes(board.profile.expected_seconds.r#move, 900),
+    );
+    Ok(())
+}
+
+fn upgrade(sheet: &mut Sheet, board: &mut Board<'_>, group: &GroupId) -> Result<(), Refused> {
+    let Some(build) = board.payload.to_build.clone().filter(|_| board.payload.group_upgrade) else {
+        return Ok(());
+    };
+    if board.upgraded.contains(group) {
+        return Ok(());
+    }
+    let Some(node) = board.owner.get(group).cloned() else { return Ok(()) };
+    let cluster = board.cluster.clone();
+    let mut requires = vec![
+        Condition::Owner { cluster: cluster.clone(), group: group.clone(), node: node.clone() },
+        Condition::Installed { node: node.clone(), release: board.payload.id.clone() },
+        Condition::OnlyKeptOnline { cluster: cluster.clone(), group: group.clone() },
+        Condition::NodeState { cluster: cluster.clone(), node: node.clone(), state: NodeState::Online },
+    ];
+    requires.extend(
+        board
+            .profile
+            .online_for_upgrade
+            .iter()
+            .map(|kind| Condition::KindOnline { cluster: cluster.clone(), kind: kind.clone() }),
+    );
+    let seconds = board.profile.expected_seconds.group_upgrade.unwrap_or(600);
+    let lasting = lasting(board);
+    let exposes = board.act(Some(&Command::UpgradeGroup {
+        cluster: cluster.clone(),
+        group: group.clone(),
+        from: node.clone(),
+        release: board.payload.id.clone(),
+    }))?;
+    board.upgraded.insert(group.clone());
+    sheet.write(
+        Draft::new(
+            Action::UpgradeGroup { cluster: cluster.clone(), group: group.clone(), node: node.clone() },
+            format!("Upgrade the Exchange virtual server {group} on {node}"),
+        )
+        .by_person(format!(
+            "On {node}, log on at its console and start Cluster Administrator there (on no other node). Expand Groups, \
+             right-click {group}, choose Upgrade Exchange Virtual Server and follow it to the end. Upgrade no other \
+             virtual server meanwhile. Leave its resources offline: bringing them online is the next step."
+        ))
+        .requires(requires)
+        .expects([Condition::GroupVersion { cluster, group: group.clone(), build }])
+        .cites(&["E03-CLU-09-UPGRADE-EVS", "E03-EVS-CONDITIONS", "E03-CLU-ADMIN-NODE", "KB822582"])
+        .interrupts(lasting)
+        .exposes(exposes)
+        .recovery(Recovery::Ask)
+        .point_of_no_return(true)
+        .takes(seconds, 0),
+    );
+    Ok(())
+}
+
+fn bring_online(sheet: &mut Sheet, board: &mut Board<'_>, group: &GroupId) -> Result<(), Refused> {
+    let Some(node) = board.owner.get(group).cloned() else { return Ok(()) };
+    let cluster = board.cluster.clone();
+    let seconds = board.profile.expected_seconds.online;
+    let ends = interruption(board, group, Phase::Ends, seconds);
+    let mut requires =
+        vec![Condition::Owner { cluster: cluster.clone(), group: group.clone(), node: node.clone() }];
+    if let Some(build) = board.payload.to_build.clone().filter(|_| board.payload.group_upgrade) {
+        requires.push(Condition::GroupVersion { cluster: cluster.clone(), group: group.clone(), build });
+    }
+    let online = board.online_resources(group);
+    let exposes = board.act(Some(&Command::BringOnline {
+        cluster: cluster.clone(),
+        group: group.clone(),
+        resources: online.iter().cloned().collect(),
+    }))?;
+    board.offline.remove(group);
+    let lasting = lasting(board);
+    sheet.write(
+        Draft::new(
+            Action::BringOnline { cluster: cluster.clone(), group: group.clone(), node: node.clone() },
+            format!("Bring the Exchange resources of {group} online on {node}"),
+        )
+        .requires(requires)
+        .expects([
+            Condition::Owner { cluster: cluster.clone(), group: group.clone(), node },
+            Condition::GroupAsBefore { cluster: cluster.clone(), group: group.clone(), online },
+            Condition::Healthy { cluster, group: group.clone() },
+        ])
+        .cites(&["E03-CLU-10-ONLINE", "E03-CLU-11-PINNED"])
+        .interrupts([ends])
+        .interrupts(lasting)
+        .exposes(exposes)
+        .takes(seconds, 1800),
+    );
+    Ok(())
+}
+
+/// Moves a group with what is online in it.
+pub(crate) fn move_online(
+    sheet: &mut Sheet,
+    board: &mut Board<'_>,
+    group: &GroupId,
+    to: &ServerId,
+    proof: bool,
+) -> Result<(), Refused> {
+    let cluster = board.cluster.clone();
+    let seconds = board.profile.expected_seconds.r#move;
+    let noticed = board.noticed(group);
+    let interrupts: Vec<Interruption> =
+        noticed.then(|| interruption(board, group, Phase::Whole, seconds)).into_iter().collect();
+    let mut requires =
+        vec![Condition::NodeState { cluster: cluster.clone(), node: to.clone(), state: NodeState::Online }];
+    let mut expects = vec![
+        Condition::Owner { cluster: cluster.clone(), group: group.clone(), node: to.clone() },
+        Condition::GroupAsBefore {
+            cluster: cluster.clone(),
+            group: group.clone(),
+            online: board.online_resources(group),
+        },
+    ];
+    if noticed {
+        let healthy = Condition::Healthy { cluster: cluster.clone(), group: group.clone() };
+        requires.push(healthy.clone());
+        expects.push(healthy);
+    }
+    if board.upgraded.contains(group) && board.payload.group_upgrade {
+        requires.push(Condition::Installed { node: to.clone(), release: board.payload.id.clone() });
+    }
+    let exposes = board.act(Some(&move_to(board, group, to)))?;
+    if board.patched.contains(to) {
+        board.carried_over.insert(group.clone());
+        board.proven.insert(group.clone());
+    } else {
+        board.proven.remove(group);
+    }
+    let windows = board.seen.kind == ClusterKind::Windows;
+    let cites: &[&str] = match (windows, proof, noticed) {
+        (true, true, _) => &["E03-CLU-14-FAILOVER"],
+        (true, false, true) => &["E03-CLU-01-MOVE", "E03-CLU-MOVE-EVS"],
+        (true, false, false) => &["E03-CLU-02-EMPTY", "ALL-CLU-STOP"],
+        (false, ..) => &["CRM-RESOURCE"],
+    };
+    let title = if proof {
+        format!("Move {group} to {to}: the proof that it fails over")
+    } else {
+        format!("Move {group} to {to}")
+    };
+    sheet.write(
+        Draft::new(Action::Move { cluster, group: group.clone(), to: to.clone(), proof }, title)
+            .requires(requires)
+            .expects(expects)
+            .cites(cites)
+            .interrupts(interrupts)
+            .exposes(exposes)
+            .takes(seconds, 900),
+    );
+    Ok(())
+}
+
+fn move_to(board: &Board<'_>, group: &GroupId, to: &ServerId) -> Command {
+    Command::MoveGroup { cluster: board.cluster.clone(), group: group.clone(), to: to.clone() }
+}
+
+/// Interruptions that go on while another step is carried out.
+pub(crate) fn lasting(board: &Board<'_>) -> Vec<Interruption> {
+    board.offline.iter().map(|group| interruption(board, group, Phase::LastsOn, 0)).collect()
+}
+
+fn interruption(board: &Board<'_>, group: &GroupId, phase: Phase, expected_seconds: u32) -> Interruption {
+    Interruption { cluster: board.cluster.clone(), group: group.clone(), phase, expected_seconds }
+}
+
+fn nowhere(board: &Board<'_>, group: &GroupId, node: &ServerId) -> Refused {
+    let pinned = board.payload.group_upgrade && board.upgraded.contains(group);
+    Refused {
+        findings: vec![Finding {
+            code: "plan/no-other-owner".into(),
+            symptom: format!("{}: {group} can go to no other node while {node} is patched", board.cluster),
+            cause: if pinned {
+                "it is upgraded already and may only go to nodes at the release (E03-CLU-11-PINNED)".into()
+            } else {
+                "no other node is online and allowed to own it".into()
+            },
+            remedy: format!(
+                "Allow another owner for {group}, or bring another node online, then plan again."
+            ),
+            cites: vec!["E03-CLU-MOVE-EVS".into(), "E03-CLU-02-EMPTY".into()],
+        }],
+    }
+}

@@ -1,0 +1,278 @@
+//! What happens on one node: files, quiet, service, install, restart.
+
+use kaketsugi_estate::{NodeState, ReleaseState, ServerId};
+use kaketsugi_plan::{Action, Condition, Content, Payload, Recovery, RestartNeed, ServiceNeed};
+
+use kaketsugi_world::Command;
+
+use crate::board::Board;
+use crate::sheet::{Draft, Sheet};
+use crate::{Refused, people};
+
+/// What has to be installed on a node, in order: releases that come first, then the release.
+pub(crate) fn due<'a>(board: &Board<'a>, node: &ServerId) -> Vec<&'a Payload> {
+    let there = |payload: &Payload| {
+        board
+            .snapshot
+            .servers
+            .get(node)
+            .and_then(|s| s.releases.get(&payload.id))
+            .is_some_and(|state| matches!(state, ReleaseState::Installed | ReleaseState::Newer))
+    };
+    board.payload.first.iter().chain([board.payload]).filter(|p| !there(p)).collect()
+}
+
+/// Brings files onto a node and checks their digests, while everything still runs.
+pub(crate) fn stage(
+    sheet: &mut Sheet,
+    board: &mut Board<'_>,
+    node: &ServerId,
+    payload: &Payload,
+) -> Result<(), Refused> {
+    if matches!(&payload.content, Content::Media(media) if media.is_empty()) {
+        return Ok(());
+    }
+    let exposes = board.act(Some(&Command::Stage { node: node.clone(), release: payload.id.clone() }))?;
+    sheet.write(
+        Draft::new(
+            Action::Stage { node: node.clone(), release: payload.id.clone() },
+            format!("Bring the files of {} onto {node} and check their digests", payload.title),
+        )
+        .requires([Condition::Reached { node: node.clone() }])
+        .expects([Condition::Staged { node: node.clone(), release: payload.id.clone() }])
+        .exposes(exposes)
+        .takes(30, 1800),
+    );
+    Ok(())
+}
+
+/// Keeps other hands off a node for the time of the run.
+pub(crate) fn quiet(sheet: &mut Sheet, board: &mut Board<'_>, node: &ServerId) -> Result<(), Refused> {
+    if board
+        .snapshot
+        .servers
+        .get(node)
+        .is_none_or(|s| s.settings.keys().all(|k| *k == kaketsugi_estate::Setting::Standby))
+    {
+        return Ok(());
+    }
+    let exposes = board.act(Some(&Command::Quiet { node: node.clone() }))?;
+    sheet.write(
+        Draft::new(
+            Action::Quiet { node: node.clone() },
+            format!("Keep timers, unattended updates, failback and service starts off {node} for the time of the run"),
+        )
+        .requires([
+            Condition::Reached { node: node.clone() },
+            Condition::NoInstaller { node: node.clone() },
+        ])
+        .expects([Condition::IsQuiet { node: node.clone() }])
+        .exposes(exposes)
+        .takes(5, 120),
+    );
+    Ok(())
+}
+
+/// Installs what is due on an emptied node.
+pub(crate) fn patch(sheet: &mut Sheet, board: &mut Board<'_>, node: &ServerId) -> Result<(), Refused> {
+    for payload in due(board, node) {
+        let last = payload.id == board.payload.id;
+        if payload.service == ServiceNeed::Stopped {
+            stop(sheet, board, node, None)?;
+        } else if payload.service == ServiceNeed::Running {
+            start(sheet, board, node)?;
+        }
+        install(sheet, board, node, payload)?;
+        restart(sheet, board, node, payload, last)?;
+    }
+    board.patched.insert(node.clone());
+    board.first_patched.get_or_insert_with(|| node.clone());
+    Ok(())
+}
+
+fn install(
+    sheet: &mut Sheet,
+    board: &mut Board<'_>,
+    node: &ServerId,
+    payload: &Payload,
+) -> Result<(), Refused> {
+    let mut requires = vec![
+        Condition::Reached { node: node.clone() },
+        Condition::NodeEmpty { cluster: board.cluster.clone(), node: node.clone() },
+        board.others_online(node),
+        Condition::NoInstaller { node: node.clone() },
+    ];
+    if !matches!(&payload.content, Content::Media(media) if media.is_empty()) {
+        requires.push(Condition::Staged { node: node.clone(), release: payload.id.clone() });
+    }
+    match payload.service {
+        ServiceNeed::Stopped => requires.push(Condition::Service { node: node.clone(), running: false }),
+        ServiceNeed::Running => requires.push(Condition::Service { node: node.clone(), running: true }),
+        ServiceNeed::Either => {}
+    }
+    requires.extend(people::needed_for_install(board, payload));
+    // As if a restart were asked for: that leads through every state that can come up.
+    let exposes = board.act(Some(&Command::Install {
+        node: node.clone(),
+        release: payload.id.clone(),
+        restart_asked: true,
+        agreed: false,
+    }))?;
+    let media = matches!(payload.content, Content::Media(_));
+    let mut cites: Vec<&str> = match (media, payload.id == board.payload.id) {
+        (true, true) => vec!["E03-CLU-04-INSTALL", "E03-CLU-02-EMPTY", "ALL-CLU-STOP", "ALL-ONE-INSTALLER"],
+        (true, false) => vec!["E03-CLU-IIS-FIX"],
+        (false, _) => Vec::new(),
+    };
+    cites.extend(payload.cites.iter().map(String::as_str));
+    let mut draft = Draft::new(
+        Action::Install { node: node.clone(), release: payload.id.clone() },
+        format!("Install {} on {node}", payload.title),
+    )
+    .requires(requires)
+    .expects([Condition::Installed { node: node.clone(), release: payload.id.clone() }])
+    .cites(&cites)
+    // An interrupted package manager is completed; an interrupted installer of Windows is for a person to judge.
+    .recovery(if media { Recovery::Ask } else { Recovery::ForwardOnly })
+    .point_of_no_return(payload.one_way || payload.service_pack)
+    .exposes(exposes)
+    .takes(board.profile.expected_seconds.install, 4 * board.profile.expected_seconds.install.max(900));
+    if media && payload.command.is_none() {
+        draft = draft.by_person(payload.instruction.replace("{node}", node.as_str()));
+    }
+    sheet.write(draft);
+    Ok(())
+}
+
+/// The restart after an install, where the installer, the system or policy asks for it.
+fn restart(
+    sheet: &mut Sheet,
+    board: &mut Board<'_>,
+    node: &ServerId,
+    payload: &Payload,
+    last: bool,
+) -> Result<(), Refused> {
+    use kaketsugi_estate::RestartPolicy;
+    let need = match (payload.restart, board.estate.policy.restart) {
+        (RestartNeed::Always, _) | (RestartNeed::IfAsked, RestartPolicy::Always) => RestartNeed::Always,
+        (RestartNeed::IfAsked, RestartPolicy::IfAsked) => RestartNeed::IfAsked,
+        _ => return Ok(()),
+    };
+    let when = (need == RestartNeed::IfAsked).then(|| Condition::RestartPending { node: node.clone() });
+    let windows = board.seen.kind == kaketsugi_estate::ClusterKind::Windows;
+    if !windows && !board.stopped.contains(node) {
+        // The stack is stopped before a restart: a node that leaves in good order is never fenced.
+        stop(sheet, board, node, when.clone())?;
+    }
+    let cites: &[&str] = match (windows, last) {
+        (true, true) => &["E03-CLU-05-REBOOT", "ALL-CLU-NO-REBOOT"],
+        (true, false) => &["E03-CLU-IIS-FIX"],
+        (false, _) => &[],
+    };
+    let exposes = board.act(Some(&Command::Restart { node: node.clone() }))?;
+    let mut draft = Draft::new(Action::Restart { node: node.clone() }, format!("Restart {node}"))
+        .requires([
+            Condition::NodeEmpty { cluster: board.cluster.clone(), node: node.clone() },
+            board.others_online(node),
+        ])
+        .expects([Condition::Restarted { node: node.clone() }, Condition::Reached { node: node.clone() }])
+        .cites(cites)
+        .unreachable(node)
+        .exposes(exposes)
+        .takes(board.profile.expected_seconds.restart, 3 * board.profile.expected_seconds.restart.max(300));
+    if let Some(when) = when {
+        draft = draft.when(when);
+    }
+    sheet.write(draft);
+    if windows {
+        // The cluster service starts by itself with the node.
+        board.stopped.remove(node);
+        if last {
+            // Whether it was restarted isn't known here: `start` makes sure either way.
+            board.stopped.insert(node.clone());
+        }
+    }
+    Ok(())
+}
+
+/// Stops the cluster service of an emptied node.
+fn stop(
+    sheet: &mut Sheet,
+    board: &mut Board<'_>,
+    node: &ServerId,
+    when: Option<Condition>,
+) -> Result<(), Refused> {
+    let others = board.others_online(node);
+    let exposes = board.act(Some(&Command::StopService { node: node.clone() }))?;
+    board.stopped.insert(node.clone());
+    let cluster = board.cluster.clone();
+    let mut draft = Draft::new(
+        Action::StopService { cluster: cluster.clone(), node: node.clone() },
+        format!("Stop the cluster service on {node}"),
+    )
+    .requires([
+        Condition::NodeEmpty { cluster: cluster.clone(), node: node.clone() },
+        Condition::QuorumWithout { cluster: cluster.clone(), node: node.clone() },
+        others,
+    ])
+    .expects([
+        Condition::Service { node: node.clone(), running: false },
+        Condition::NodeState { cluster, node: node.clone(), state: NodeState::Offline },
+    ])
+    .exposes(exposes)
+    .takes(15, 300);
+    if board.seen.kind == kaketsugi_estate::ClusterKind::Windows {
+        draft = draft.cites(&["E03-CLU-03-STOP", "ALL-CLU-STOP"]);
+    }
+    if let Some(when) = when {
+        draft = draft.when(when);
+    }
+    sheet.write(draft);
+    Ok(())
+}
+
+/// Makes sure that the cluster service of a node runs, and that no group went there early.
+pub(crate) fn start(sheet: &mut Sheet, board: &mut Board<'_>, node: &ServerId) -> Result<(), Refused> {
+    if !board.stopped.contains(node) {
+        return Ok(());
+    }
+    let exposes = board.act(Some(&Command::StartService { node: node.clone() }))?;
+    board.stopped.remove(node);
+    let cluster = board.cluster.clone();
+    let state = if board.drained.contains(node) { NodeState::Standby } else { NodeState::Online };
+    let mut expects = vec![
+        Condition::Service { node: node.clone(), running: true },
+        Condition::NodeState { cluster: cluster.clone(), node: node.clone(), state },
+    ];
+    expects.extend(board.service_groups().into_iter().filter_map(|group| {
+        let owner = board.owner.get(&group)?.clone();
+        Some(Condition::Owner { cluster: cluster.clone(), group, node: owner })
+    }));
+    let mut draft = Draft::new(
+        Action::StartService { cluster, node: node.clone() },
+        format!("Make sure that the cluster service on {node} runs"),
+    )
+    .requires([Condition::Reached { node: node.clone() }])
+    .expects(expects)
+    .interrupts(crate::groups::lasting(board))
+    .exposes(exposes)
+    .takes(20, 600);
+    if board.seen.kind == kaketsugi_estate::ClusterKind::Windows {
+        draft = draft.cites(&["E03-CLU-07-START"]);
+    }
+    sheet.write(draft);
+    Ok(())
+}
+
+/// Starts the cluster service wherever it is stopped, except on the node whose turn it is.
+pub(crate) fn start_all_others(
+    sheet: &mut Sheet,
+    board: &mut Board<'_>,
+    node: &ServerId,
+) -> Result<(), Refused> {
+    let others: Vec<ServerId> = board.stopped.iter().filter(|n| *n != node).cloned().collect();
+    for other in others {
+        start(sheet, board, &other)?;
+    }
+    Ok(())
+}

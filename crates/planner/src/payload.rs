@@ -1,0 +1,64 @@
+//! A catalogue entry becomes what a plan freezes.
+
+use kaketsugi_estate::{Estate, Os, Product};
+use kaketsugi_knowledge::{ClusterServiceState, Release, Restart, releases};
+use kaketsugi_plan::{Content, Media, Payload, RestartNeed, ServiceNeed};
+
+/// Freezes a release of the catalogue for an estate: its media and the releases that come first on its nodes.
+///
+/// None when the release is for no product of ours.
+#[must_use]
+pub fn from_catalogue(release: &Release, estate: &Estate) -> Option<Payload> {
+    let product = match release.product.as_str() {
+        "exchange-2003" => Product::Exchange2003,
+        // A fix of the operating system goes along with the product that needs it.
+        "windows-2003" | "windows-2000" => Product::Exchange2003,
+        _ => return None,
+    };
+    let id = kaketsugi_estate::ReleaseId::new(release.id.as_str()).ok()?;
+    let media = estate
+        .media
+        .iter()
+        .filter(|m| m.release == id)
+        .map(|m| Media { path: m.path.clone(), sha256: m.sha256.to_ascii_lowercase() })
+        .collect();
+    let first = release
+        .prerequisites
+        .iter()
+        .filter(|p| estate.servers.values().any(|s| p.holds_on(os_name(s.os))))
+        .filter_map(|p| from_catalogue(releases().get(p.release.as_str())?, estate))
+        .collect();
+    let allow = estate.policy.allow_unverified_commands;
+    Some(Payload {
+        id,
+        title: release.title.clone(),
+        product,
+        service_pack: release.kind.is_service_pack(),
+        one_way: release.one_way.is,
+        group_upgrade: release.needs_group_upgrade(),
+        service: match release.cluster_service() {
+            ClusterServiceState::Stopped => ServiceNeed::Stopped,
+            ClusterServiceState::Running => ServiceNeed::Running,
+            ClusterServiceState::Either => ServiceNeed::Either,
+        },
+        restart: match release.restart {
+            Restart::Never => RestartNeed::Never,
+            Restart::IfAsked => RestartNeed::IfAsked,
+            Restart::Always => RestartNeed::Always,
+        },
+        to_build: release.to_build.filter(|_| release.kind.is_service_pack()).map(|b| b.to_string()),
+        command: release.installer.machine_command(allow).map(|c| c.template.to_owned()),
+        instruction: release.installer.instruction.clone(),
+        content: Content::Media(media),
+        first,
+        cites: release.references().map(|s| s.id.clone()).collect(),
+    })
+}
+
+fn os_name(os: Os) -> &'static str {
+    match os {
+        Os::Debian => "debian",
+        Os::Windows2000 => "windows-2000",
+        Os::Windows2003 => "windows-2003",
+    }
+}

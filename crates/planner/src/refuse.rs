@@ -1,0 +1,248 @@
+//! What forbids a plan. Unknown is unsafe; every reason is told at once.
+
+use kaketsugi_estate::{ClusterKind, Estate, GroupState, NodeState, ServerId, Snapshot, Trouble};
+use kaketsugi_plan::{Finding, Payload};
+
+/// Every reason against a plan.
+pub(crate) fn findings(estate: &Estate, snapshot: &Snapshot, payload: &Payload) -> Vec<Finding> {
+    let mut findings = Vec::new();
+    servers(&mut findings, estate, snapshot, payload);
+    clusters(&mut findings, estate, snapshot);
+    findings
+}
+
+fn finding(code: &str, symptom: String, cause: &str, remedy: &str) -> Finding {
+    Finding { code: code.into(), symptom, cause: cause.into(), remedy: remedy.into(), cites: Vec::new() }
+}
+
+fn servers(findings: &mut Vec<Finding>, estate: &Estate, snapshot: &Snapshot, payload: &Payload) {
+    for (id, server) in &estate.servers {
+        let Some(seen) = snapshot.servers.get(id).filter(|s| s.reached) else {
+            let why = snapshot.servers.get(id).and_then(|s| s.unreached_why.clone());
+            findings.push(finding(
+                "server/unreached",
+                format!("{id} doesn't answer: {}", why.unwrap_or_else(|| "it was not looked at".into())),
+                "nothing is changed anywhere before every server of the estate was reached",
+                "Make the server reachable, or take it out of the estate file.",
+            ));
+            continue;
+        };
+        if server.product != payload.product {
+            findings.push(finding(
+                "release/wrong-product",
+                format!("{} is for {}, {id} has {}", payload.title, payload.product, server.product),
+                "the release isn't for this product",
+                "Choose a release for the product; `kaketsugi releases` lists them.",
+            ));
+            continue;
+        }
+        if !seen.releases.contains_key(&payload.id) {
+            findings.push(finding(
+                "release/unknown-state",
+                format!("whether {} is on {id} could not be learned", payload.title),
+                "without it nobody knows what an install would do",
+                "Look at the probe's messages for this server.",
+            ));
+        }
+        if seen.installer_running != Some(false) {
+            let mut f = finding(
+                "server/installer-running",
+                format!("an installer or package manager may be running on {id}"),
+                "two at once can leave a server half installed",
+                "Wait until it has ended, then plan again.",
+            );
+            f.cites.push("ALL-ONE-INSTALLER".into());
+            findings.push(f);
+        }
+        for trouble in &seen.trouble {
+            findings.push(from_trouble(id.as_str(), trouble));
+        }
+    }
+}
+
+fn clusters(findings: &mut Vec<Finding>, estate: &Estate, snapshot: &Snapshot) {
+    for (id, cluster) in &estate.clusters {
+        let Some(seen) = snapshot.clusters.get(id) else {
+            findings.push(finding(
+                "cluster/unreadable",
+                format!("{id} could not be read"),
+                "none of its nodes gave an answer about the cluster",
+                "Look whether the cluster service runs on at least one node.",
+            ));
+            continue;
+        };
+        let members: Vec<&ServerId> = seen.nodes.keys().collect();
+        for node in cluster.nodes.iter().filter(|n| !seen.nodes.contains_key(*n)) {
+            findings.push(finding(
+                "cluster/node-missing",
+                format!("{node} is no node of {id}; the cluster names {members:?}"),
+                "estate file and cluster disagree",
+                "Correct the estate file: node names must be those that the cluster uses.",
+            ));
+        }
+        for node in seen.nodes.keys().filter(|n| !cluster.nodes.contains(n)) {
+            findings.push(finding(
+                "cluster/node-unlisted",
+                format!("{id} has the node {node}, which the estate file doesn't list"),
+                "a node that isn't patched with the others stays behind, and its state isn't known",
+                "Add the node to the estate file.",
+            ));
+        }
+        nodes(findings, id.as_str(), seen);
+        for trouble in &seen.trouble {
+            if *trouble == Trouble::FencingDisabled && estate.policy.allow_fencing_disabled {
+                continue;
+            }
+            findings.push(from_trouble(id.as_str(), trouble));
+        }
+        for (group, seen_group) in &seen.groups {
+            if matches!(seen_group.state, GroupState::Failed | GroupState::Pending) {
+                findings.push(finding(
+                    "cluster/group-not-well",
+                    format!("{id}: {group} is {:?}", seen_group.state),
+                    "a group that isn't well can't be moved with certainty",
+                    "Bring the group online, or take it offline on purpose, then plan again.",
+                ));
+            }
+            if seen_group.healthy == Some(false) {
+                findings.push(finding(
+                    "cluster/group-unhealthy",
+                    format!("{id}: the health command of {group} says no"),
+                    "its users aren't served already, so an interruption could not be told from it",
+                    "Find out why; run the command of the estate file by hand.",
+                ));
+            }
+        }
+    }
+}
+
+fn nodes(findings: &mut Vec<Finding>, id: &str, seen: &kaketsugi_estate::ClusterSeen) {
+    for (node, state) in &seen.nodes {
+        let (code, cause, remedy) = match state.state {
+            NodeState::Online | NodeState::Standby => continue,
+            // A Windows node with a stopped cluster service may be one that an earlier run left half-done.
+            NodeState::Offline if seen.kind == ClusterKind::Windows => continue,
+            NodeState::Maintenance => (
+                "cluster/maintenance-node",
+                "the cluster leaves its groups alone, so draining would do nothing",
+                "End the maintenance of the node.",
+            ),
+            NodeState::Unclean => (
+                "cluster/node-unclean",
+                "it is to be fenced; until then the cluster recovers nothing",
+                "Let fencing succeed, or confirm by hand that the node is down.",
+            ),
+            NodeState::Offline | NodeState::Pending => (
+                "cluster/node-offline",
+                "with a node missing, one more that is taken out can cost the quorum",
+                "Bring the node back into the cluster first.",
+            ),
+        };
+        findings.push(finding(code, format!("{id}: {node} is {:?}", state.state), cause, remedy));
+    }
+}
+
+fn from_trouble(place: &str, trouble: &Trouble) -> Finding {
+    let (code, symptom, cause, remedy) = match trouble {
+        Trouble::MaintenanceMode => (
+            "cluster/maintenance-mode",
+            "the cluster is in maintenance mode".to_owned(),
+            "it would move nothing and recover nothing",
+            "crm_attribute --type crm_config --name maintenance-mode --delete",
+        ),
+        Trouble::Unmanaged { resource } => (
+            "cluster/unmanaged",
+            format!("the resource {resource} is unmanaged"),
+            "the cluster would leave it running on a node that is being patched",
+            "crm_resource --resource NAME --meta --delete-parameter is-managed",
+        ),
+        Trouble::FailedAction { resource, node, what } => (
+            "cluster/failed-action",
+            format!("a failed action is on record: {what} of {resource} on {node}"),
+            "the resource may not be able to run there",
+            "Find out why it failed, then: crm_resource --cleanup",
+        ),
+        Trouble::FailCount { resource, node, count } => (
+            "cluster/fail-count",
+            format!("the fail-count of {resource} on {node} is {count}"),
+            "the cluster may refuse to run it there",
+            "Find out why it failed, then: crm_resource --cleanup",
+        ),
+        Trouble::FencingPending { target } => (
+            "cluster/fencing-pending",
+            format!("fencing of {target} is pending"),
+            "until it ends the cluster recovers nothing",
+            "Wait for it, or look at stonith_admin --history '*'.",
+        ),
+        Trouble::FencingFailed { target } => (
+            "cluster/fencing-failed",
+            format!("fencing of {target} failed"),
+            "a node that fails in the run could not be fenced either",
+            "Mend fencing, try it with stonith_admin --reboot in a maintenance window, clean up the history.",
+        ),
+        Trouble::FencingDisabled => (
+            "cluster/fencing-disabled",
+            "fencing is disabled, or no fencing device is configured".to_owned(),
+            "after a failure two nodes could mount the same data",
+            "Configure fencing; or allow it by policy: allow-fencing-disabled = true.",
+        ),
+        Trouble::Unclean { node } => (
+            "cluster/node-unclean",
+            format!("{node} is unclean"),
+            "it is to be fenced; until then the cluster recovers nothing",
+            "Let fencing succeed, or confirm by hand that the node is down.",
+        ),
+        Trouble::NoQuorum => (
+            "cluster/no-quorum",
+            "the cluster has no quorum".to_owned(),
+            "it runs nothing",
+            "Bring nodes back until it has.",
+        ),
+        Trouble::UnitEnabled { unit } => (
+            "cluster/unit-enabled",
+            format!("the unit {unit} is enabled although the cluster manages it"),
+            "it would start at boot on a node that doesn't own the group",
+            "systemctl disable UNIT on every node.",
+        ),
+        Trouble::UnmodelledConstraint { id, what } => (
+            "cluster/unmodelled-constraint",
+            format!("the constraint {id}: {what}"),
+            "its effect on placement isn't known here, so moves can't be foreseen",
+            "Nothing can be done about it here yet; plan by hand.",
+        ),
+        Trouble::StopNearTimeout { resource, percent } => (
+            "cluster/stop-near-timeout",
+            format!("the last stop of {resource} took {percent} % of its time-out"),
+            "a stop that times out is answered by fencing the node",
+            "Raise the stop time-out of the resource.",
+        ),
+        Trouble::PackagesHeld { packages } => (
+            "packages/held",
+            format!("packages are on hold: {}", packages.join(", ")),
+            "they would stay behind, and what depends on them too",
+            "apt-mark unhold, or make a release without them.",
+        ),
+        Trouble::PackagesBroken { packages } => (
+            "packages/broken",
+            format!("packages are half installed: {}", packages.join(", ")),
+            "an earlier install did not end",
+            "dpkg --configure -a, then look at dpkg --audit.",
+        ),
+        Trouble::PackageLockHeld { by } => (
+            "packages/locked",
+            format!("the package manager is in use by {by}"),
+            "two at once can leave a server half installed",
+            "Wait until it has ended.",
+        ),
+        Trouble::Stopped { resource } => (
+            "cluster/resource-stopped",
+            format!("the resource {resource} is stopped and nobody disabled it"),
+            "the cluster can't run it, and so could not run it elsewhere either",
+            "Find out why: crm_resource --why --resource NAME",
+        ),
+        Trouble::Unreadable { what } => {
+            ("probe/unreadable", what.clone(), "what isn't known isn't safe", "Look at the answer by hand.")
+        }
+    };
+    finding(code, format!("{place}: {symptom}"), cause, remedy)
+}

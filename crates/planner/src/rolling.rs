@@ -1,0 +1,90 @@
+//! The core: the nodes of one cluster, one after the other (E03-CLU-ONE-NODE, E03-CLU-13-REPEAT).
+
+use kaketsugi_estate::{NodeState, ServerId};
+use kaketsugi_knowledge::Drain;
+use kaketsugi_plan::{Action, Condition, Reason, ReasonKind};
+
+use crate::board::Board;
+use crate::sheet::{Draft, Sheet};
+use crate::{Refused, groups, nodes, order};
+
+/// Patches every node that isn't at the release, each while it carries nothing.
+pub(crate) fn roll(
+    sheet: &mut Sheet,
+    board: &mut Board<'_>,
+    reasons: &mut Vec<Reason>,
+) -> Result<(), Refused> {
+    prepare(sheet, board)?;
+    let mut before: Option<ServerId> = None;
+    while let Some((node, reason)) = order::next_node(board) {
+        reasons.push(reason);
+        if let Some(after) = before.replace(node.clone()) {
+            reasons.push(Reason { server: node.clone(), kind: ReasonKind::OneAtATime { after } });
+        }
+        if found_in_standby(board, &node) {
+            reasons.push(Reason { server: node.clone(), kind: ReasonKind::StaysInStandby });
+        }
+        if board.to_do().len() == 1 {
+            soak(sheet, board)?;
+        }
+        match board.profile.drain {
+            Drain::MoveGroups => groups::move_all_off(sheet, board, &node)?,
+            Drain::Standby => groups::drain(sheet, board, &node)?,
+        }
+        nodes::start_all_others(sheet, board, &node)?;
+        nodes::patch(sheet, board, &node)?;
+        if board.profile.drain == Drain::Standby {
+            nodes::start(sheet, board, &node)?;
+            if !found_in_standby(board, &node) {
+                groups::readmit(sheet, board, &node)?;
+            }
+        }
+    }
+    // What is left of an upgrade that was begun earlier: groups on patched nodes that have yet to be upgraded.
+    groups::upgrade_in_place(sheet, board)
+}
+
+/// Files and quiet on every node before the first one is touched.
+fn prepare(sheet: &mut Sheet, board: &mut Board<'_>) -> Result<(), Refused> {
+    for node in board.to_do() {
+        for payload in nodes::due(board, &node) {
+            nodes::stage(sheet, board, &node, payload)?;
+        }
+    }
+    for node in board.seen.nodes.keys() {
+        nodes::quiet(sheet, board, node)?;
+    }
+    Ok(())
+}
+
+fn found_in_standby(board: &Board<'_>, node: &ServerId) -> bool {
+    board.seen.nodes.get(node).is_some_and(|n| n.state == NodeState::Standby)
+}
+
+/// The first patched node shows for a while that it does well, before the last old one is touched.
+fn soak(sheet: &mut Sheet, board: &mut Board<'_>) -> Result<(), Refused> {
+    let seconds = board.estate.policy.soak_seconds;
+    let Some(node) = board.first_patched.clone().filter(|_| seconds > 0) else { return Ok(()) };
+    // With its cluster service stopped it can show nothing; it is started when the first group goes there.
+    if board.stopped.contains(&node) {
+        return Ok(());
+    }
+    let mut expects = board.all_healthy();
+    expects.push(Condition::NoTrouble { cluster: board.cluster.clone() });
+    expects.push(Condition::NodeState {
+        cluster: board.cluster.clone(),
+        node: node.clone(),
+        state: NodeState::Online,
+    });
+    let exposes = board.act(None)?;
+    sheet.write(
+        Draft::new(
+            Action::Soak { cluster: board.cluster.clone(), node: node.clone(), seconds },
+            format!("{node}, the first patched node, shows for {seconds} s that it does well"),
+        )
+        .expects(expects)
+        .exposes(exposes)
+        .takes(seconds, seconds.saturating_add(120)),
+    );
+    Ok(())
+}
