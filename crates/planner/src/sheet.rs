@@ -32,7 +32,7 @@ impl Sheet {
             },
             Target::Node(node) => node.to_string(),
             Target::Group(_, group) => group.to_string(),
-            Target::Cluster(cluster) => cluster.to_string(),
+            Target::Cluster(cluster) => format!("cluster {cluster}"),
         };
         let stem = format!("{name}/{target}");
         let ordinal = self.ordinals.entry(stem.clone()).or_default();

@@ -1,0 +1,228 @@
+//! Estates and snapshots for tests, a screen long.
+#![expect(clippy::unwrap_used, dead_code, reason = "a test that can't build its estate has failed; not every test uses all")]
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use kaketsugi_estate::*;
+use kaketsugi_plan::{Content, Package, Payload, Plan, RestartNeed, ServiceNeed};
+
+pub fn id<T: std::str::FromStr>(name: &str) -> T
+where
+    T::Err: std::fmt::Debug,
+{
+    name.parse().unwrap()
+}
+
+fn server(product: Product, os: Os) -> Server {
+    Server {
+        address: Address { host: "192.0.2.1".into(), port: None },
+        transport: TransportKind::Ssh,
+        user: None,
+        r#become: false,
+        product,
+        os,
+        roles: vec![Role::Node],
+    }
+}
+
+fn seen(release: &str, state: ReleaseState) -> ServerSeen {
+    ServerSeen {
+        reached: true,
+        boot: Some(BootId("boot-1".into())),
+        version: Some("12.1".into()),
+        releases: BTreeMap::from([(id(release), state)]),
+        cluster_service: Some(true),
+        restart_pending: Some(false),
+        installer_running: Some(false),
+        settings: BTreeMap::from([(
+            Setting::Unit("apt-daily.timer".into()),
+            Some("active=active enabled=enabled".into()),
+        )]),
+        ..ServerSeen::default()
+    }
+}
+
+/// A Pacemaker cluster: nodes by name, groups with their owners.
+pub struct Pacemaker {
+    pub estate: Estate,
+    pub snapshot: Snapshot,
+    pub payload: Payload,
+}
+
+pub fn pacemaker(nodes: &[&str], groups: &[(&str, &str)]) -> Pacemaker {
+    let cluster: ClusterId = id("mail");
+    let estate = Estate {
+        name: "test".into(),
+        servers: nodes.iter().map(|n| (id(n), server(Product::Debian, Os::Debian))).collect(),
+        clusters: BTreeMap::from([(
+            cluster.clone(),
+            Cluster {
+                kind: ClusterKind::Pacemaker,
+                nodes: nodes.iter().map(|n| id(n)).collect(),
+                groups: BTreeMap::new(),
+            },
+        )]),
+        policy: Policy::default(),
+        evidence: Vec::new(),
+        media: Vec::new(),
+        rehearsal: Rehearsal::default(),
+    };
+    let group = |turn: usize, owner: &str| GroupSeen {
+        role: GroupRole::Service,
+        owner: Some(id(owner)),
+        state: GroupState::Online,
+        resources: vec![ResourceSeen {
+            id: id(&format!("r{turn}")),
+            kind: "ocf:heartbeat:IPaddr2".into(),
+            state: ResourceState::Online,
+            kept_online: false,
+        }],
+        placement: Placement {
+            scores: nodes.iter().map(|n| (id(n), 0)).collect(),
+            stickiness: 100,
+            turn: u32::try_from(turn).unwrap(),
+        },
+        version: None,
+        healthy: Some(true),
+    };
+    let snapshot = Snapshot {
+        taken_at: Millis(1_000_000_000_000),
+        servers: nodes.iter().map(|n| (id(n), seen("debian-updates", ReleaseState::Absent))).collect(),
+        clusters: BTreeMap::from([(
+            cluster,
+            ClusterSeen {
+                kind: ClusterKind::Pacemaker,
+                nodes: nodes.iter().map(|n| (id(n), NodeSeen { state: NodeState::Online })).collect(),
+                quorum: QuorumSeen { has: Some(true), two_node: nodes.len() == 2, wait_for_all: nodes.len() == 2 },
+                groups: groups.iter().enumerate().map(|(i, (g, o))| (id(g), group(i, o))).collect(),
+                trouble: Vec::new(),
+                configuration: Some("c0ffee".into()),
+                lock: None,
+            },
+        )]),
+        evidence: Vec::new(),
+    };
+    let package = Package {
+        name: "dovecot-core".into(),
+        architecture: "amd64".into(),
+        version: "2".into(),
+        from: Some("1".into()),
+        sha256: "0".repeat(64),
+        size_bytes: 1,
+        origin: "o=Debian".into(),
+    };
+    let payload = Payload {
+        id: id("debian-updates"),
+        title: "Debian updates".into(),
+        product: Product::Debian,
+        service_pack: false,
+        one_way: false,
+        group_upgrade: false,
+        service: ServiceNeed::Either,
+        restart: RestartNeed::IfAsked,
+        to_build: None,
+        command: None,
+        instruction: String::new(),
+        content: Content::Packages(nodes.iter().map(|n| (id(n), vec![package.clone()])).collect()),
+        first: Vec::new(),
+        cites: Vec::new(),
+    };
+    Pacemaker { estate, snapshot, payload }
+}
+
+/// An Exchange 2003 cluster on Windows Server 2003, everything at SP1.
+pub fn exchange(nodes: &[&str], groups: &[(&str, &str)], release: &str) -> Pacemaker {
+    let cluster: ClusterId = id("CLUS1");
+    let estate = Estate {
+        name: "test".into(),
+        servers: nodes.iter().map(|n| (id(n), server(Product::Exchange2003, Os::Windows2003))).collect(),
+        clusters: BTreeMap::from([(
+            cluster.clone(),
+            Cluster {
+                kind: ClusterKind::Windows,
+                nodes: nodes.iter().map(|n| id(n)).collect(),
+                groups: BTreeMap::new(),
+            },
+        )]),
+        policy: Policy::default(),
+        evidence: Vec::new(),
+        media: Vec::new(),
+        rehearsal: Rehearsal::default(),
+    };
+    let release = kaketsugi_knowledge::releases().resolve(release).unwrap().into_owned();
+    let payload = kaketsugi_planner::from_catalogue(&release, &estate).unwrap();
+    let resource = |name: &str, kind: &str, kept: bool| ResourceSeen {
+        id: id(name),
+        kind: kind.into(),
+        state: ResourceState::Online,
+        kept_online: kept,
+    };
+    let group = |name: &str, owner: &str| GroupSeen {
+        role: GroupRole::Service,
+        owner: Some(id(owner)),
+        state: GroupState::Online,
+        resources: vec![
+            resource(&format!("{name} IP"), "IP Address", true),
+            resource(&format!("{name} Disk"), "Physical Disk", true),
+            resource(&format!("{name} Name"), "Network Name", true),
+            resource(&format!("{name} SA"), "Microsoft Exchange System Attendant", false),
+            resource(&format!("{name} IS"), "Microsoft Exchange Information Store", false),
+        ],
+        placement: Placement { scores: nodes.iter().map(|n| (id(n), 0)).collect(), stickiness: 0, turn: 0 },
+        version: Some("6.5.7226.6".into()),
+        healthy: None,
+    };
+    let cluster_group = GroupSeen {
+        role: GroupRole::ClusterGroup,
+        owner: Some(id(nodes[0])),
+        state: GroupState::Online,
+        resources: vec![
+            resource("Cluster IP", "IP Address", true),
+            resource("MSDTC", "Distributed Transaction Coordinator", false),
+        ],
+        placement: Placement { scores: nodes.iter().map(|n| (id(n), 0)).collect(), stickiness: 0, turn: 0 },
+        version: None,
+        healthy: None,
+    };
+    let mut all: BTreeMap<GroupId, GroupSeen> = groups.iter().map(|(g, o)| (id(g), group(g, o))).collect();
+    all.insert(id("Cluster Group"), cluster_group);
+    let mut servers: BTreeMap<ServerId, ServerSeen> =
+        nodes.iter().map(|n| (id(n), seen(payload.id.as_str(), ReleaseState::Absent))).collect();
+    for server in servers.values_mut() {
+        server.version = Some("6.5.7226.6".into());
+        server.settings = BTreeMap::from([(Setting::Failback(id(groups[0].0)), Some("0".into()))]);
+        for first in &payload.first {
+            server.releases.insert(first.id.clone(), ReleaseState::Installed);
+        }
+    }
+    let snapshot = Snapshot {
+        taken_at: Millis(1_000_000_000_000),
+        servers,
+        clusters: BTreeMap::from([(
+            cluster,
+            ClusterSeen {
+                kind: ClusterKind::Windows,
+                nodes: nodes.iter().map(|n| (id(n), NodeSeen { state: NodeState::Online })).collect(),
+                quorum: QuorumSeen { has: Some(true), two_node: false, wait_for_all: false },
+                groups: all,
+                trouble: Vec::new(),
+                configuration: Some("c0ffee".into()),
+                lock: None,
+            },
+        )]),
+        evidence: Vec::new(),
+    };
+    Pacemaker { estate, snapshot, payload }
+}
+
+/// The plan as a transcript: who does what, one line a step.
+pub fn transcript(plan: &Plan) -> String {
+    let mut text = String::new();
+    for step in &plan.steps {
+        let when = step.when.as_ref().map(|w| format!(" when {w}")).unwrap_or_default();
+        let down: BTreeSet<String> = step.interrupts.iter().map(|i| format!("{} {:?}", i.group, i.phase)).collect();
+        let down = if down.is_empty() { String::new() } else { format!("  [{}]", down.into_iter().collect::<Vec<_>>().join(", ")) };
+        text.push_str(&format!("{} | {}{when}{down}\n", step.id, step.title));
+    }
+    text
+}
