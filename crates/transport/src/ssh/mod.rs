@@ -57,7 +57,8 @@ pub struct Settings {
     pub alive_interval: Duration,
     /// After this many unanswered questions the connection is lost, or after fewer when `ServerAliveCountMax` says so.
     pub alive_count_max: usize,
-    /// How many commands run at the same time over one connection; more wait. OpenSSH's server allows 10 by default.
+    /// How many commands run at the same time on one host; more wait. OpenSSH's server allows 10 by default, but still
+    /// counts those whose end it has just sent: half of it can't meet the limit.
     pub sessions_max: usize,
 }
 
@@ -77,7 +78,7 @@ impl Settings {
             auth_timeout: Duration::from_secs(60),
             alive_interval: Duration::from_secs(5),
             alive_count_max: 3,
-            sessions_max: 8,
+            sessions_max: 5,
             home,
         }
     }

@@ -17,15 +17,13 @@ use crate::{Command, Error, Exit, Output};
 const EXTENDED_STDERR: u32 = 1;
 
 pub(super) async fn run(link: &Link, sessions: &Semaphore, command: &Command) -> Result<Output, Error> {
-    let host = &link.hop.name;
     let asked = Instant::now();
-    let not_sent =
-        |why: String, remedy: &str| Error::NotSent { host: host.clone(), why, remedy: remedy.to_owned() };
     let permit = match timeout(command.timeout, sessions.acquire()).await {
         Ok(Ok(permit)) => permit,
         // The semaphore is never closed; a closed one would mean the same as no free session.
         Ok(Err(_)) | Err(_) => {
-            return Err(not_sent(
+            return Err(unsent(
+                link,
                 format!("no session was free for {} s", command.timeout.as_secs_f64()),
                 "Run fewer commands at once on this host, or give them more time",
             ));
@@ -44,22 +42,30 @@ pub(super) async fn run(link: &Link, sessions: &Semaphore, command: &Command) ->
 
 /// Why no session was opened; nothing has been sent by then.
 enum NotOpened {
-    /// The connection was lost: another may do.
-    Lost(String),
+    /// The connection is lost, or has no room: another may do.
+    Elsewhere {
+        why: String,
+        remedy: &'static str,
+    },
     Failed(Error),
 }
 
-/// A session on the open connection; on a new one when the old one turns out to be lost.
+/// A session on the open connection; on a new one when the old one turns out to be lost, or its sessions to be taken.
 async fn open(link: &Link) -> Result<(Arc<Connection>, Channel<Msg>), Error> {
-    let lost = match open_once(link).await {
+    match open_once(link).await {
         Ok(opened) => return Ok(opened),
         Err(NotOpened::Failed(error)) => return Err(error),
-        Err(NotOpened::Lost(why)) => why,
-    };
-    tracing::debug!(host = link.hop.name, why = lost, "lost before the command was sent; connecting anew");
+        Err(NotOpened::Elsewhere { why, .. }) => {
+            tracing::debug!(
+                host = link.hop.name,
+                why,
+                "no session before the command was sent; connecting anew"
+            );
+        }
+    }
     open_once(link).await.map_err(|not_opened| match not_opened {
         NotOpened::Failed(error) => error,
-        NotOpened::Lost(why) => unsent(link, why),
+        NotOpened::Elsewhere { why, remedy } => unsent(link, why, remedy),
     })
 }
 
@@ -67,26 +73,22 @@ async fn open_once(link: &Link) -> Result<(Arc<Connection>, Channel<Msg>), NotOp
     let connection = link.connection().await.map_err(NotOpened::Failed)?;
     let why = match timeout(link.hop.connect_timeout, connection.handle.channel_open_session()).await {
         Ok(Ok(channel)) => return Ok((connection, channel)),
-        Ok(Err(russh::Error::ChannelOpenFailure(reason))) => {
-            return Err(NotOpened::Failed(Error::NotSent {
-                host: link.hop.name.clone(),
-                why: format!("the host opens no session: {reason:?}"),
-                remedy: "Look at MaxSessions and the log of the host's sshd".to_owned(),
-            }));
-        }
+        // A session counts against MaxSessions until the processes of its command are gone, also when the command was
+        // given up long ago. The limit is one of the connection: those that run go on over the old one.
+        Ok(Err(russh::Error::ChannelOpenFailure(reason))) => format!("the host opens no session: {reason:?}"),
         Ok(Err(_)) => connection.why_lost(),
         Err(_) => format!("no session opened after {} s", link.hop.connect_timeout.as_secs_f64()),
     };
+    let remedy =
+        if connection.is_lost() { LOST_REMEDY } else { "Look at MaxSessions and the log of the host's sshd" };
     link.forget(&connection).await;
-    Err(NotOpened::Lost(why))
+    Err(NotOpened::Elsewhere { why, remedy })
 }
 
-fn unsent(link: &Link, why: String) -> Error {
-    Error::NotSent {
-        host: link.hop.name.clone(),
-        why,
-        remedy: "Check that the host is up and answers, then try again".to_owned(),
-    }
+const LOST_REMEDY: &str = "Check that the host is up and answers, then try again";
+
+fn unsent(link: &Link, why: String, remedy: &str) -> Error {
+    Error::NotSent { host: link.hop.name.clone(), why, remedy: remedy.to_owned() }
 }
 
 /// Closes the session however we leave, also when the caller gives the command up: an open one would count against the
@@ -120,7 +122,7 @@ async fn exchange(
     let _closing = Closing(Arc::clone(&write));
     if write.exec(true, command.line.as_bytes()).await.is_err() {
         // The queue to the connection was closed: nothing of it can have left.
-        return Err(unsent(link, connection.why_lost()));
+        return Err(unsent(link, connection.why_lost(), LOST_REMEDY));
     }
     let feed = async {
         if let Some(bytes) = command.stdin.as_deref() {
@@ -134,15 +136,14 @@ async fn exchange(
     let mut stdout = Collector::new(command.output_bytes_max);
     let mut stderr = Collector::new(command.output_bytes_max);
     let mut exit = None;
-    let mut refused = false;
     let mut complete = false;
     let end = tokio::time::Instant::from_std(begun + left);
     let mut deadline = end;
-    let why_over = loop {
+    let over = loop {
         let message = tokio::select! {
             () = &mut feed, if !fed => { fed = true; continue; }
             message = read.wait() => message,
-            () = sleep_until(deadline) => break None,
+            () = sleep_until(deadline) => break Over::Late,
         };
         match message {
             Some(ChannelMsg::Data { data }) => stdout.push(&data),
@@ -151,57 +152,56 @@ async fn exchange(
             Some(ChannelMsg::ExitSignal { signal_name, .. }) => {
                 exit = Some(Exit::Signal(signal_text(&signal_name)))
             }
-            Some(ChannelMsg::Failure) => {
-                refused = true;
-                break Some("refused".to_owned());
-            }
+            Some(ChannelMsg::Failure) => break Over::Refused,
             Some(ChannelMsg::Eof) => complete = true,
-            Some(ChannelMsg::Close) => {
-                complete = true;
-                break Some("the host closed the session without an exit code".to_owned());
-            }
-            None => break Some(connection.why_lost()),
+            Some(ChannelMsg::Close) => break Over::Closed,
+            None => break Over::Lost,
             Some(_) => {}
         }
         if exit.is_some() {
-            if complete {
-                break Some(String::new());
-            }
-            // What the command wrote is on its way. A process it left behind may hold the stream: silence ends it.
+            // What the command wrote is on its way, and the host's closing too: a session is free again only then.
+            // A process it left behind may hold the stream open: silence ends the waiting.
             deadline = end.min(tokio::time::Instant::now() + LINGER);
         }
     };
-    if refused {
-        return Err(Error::NotSent {
-            host: host.clone(),
-            why: "the host refuses to run commands".to_owned(),
-            remedy: "Look whether the account has a forced command, a shell that is disabled, or is for file transfer only".to_owned(),
-        });
+    match (exit, over) {
+        (Some(exit), over) => Ok(Output {
+            exit,
+            truncated: stdout.truncated || stderr.truncated || !(complete || over == Over::Closed),
+            stdout: stdout.into_bytes(),
+            stderr: stderr.into_bytes(),
+            duration: begun.elapsed(),
+        }),
+        (None, Over::Refused) => Err(unsent(
+            link,
+            "the host refuses to run commands".to_owned(),
+            "Look whether the account has a forced command, a disabled shell, or is for file transfer only",
+        )),
+        (None, Over::Closed) => Err(lost("the host closed the session without an exit code".to_owned())),
+        (None, Over::Lost) => Err(lost(connection.why_lost())),
+        (None, Over::Late) => {
+            // OpenSSH passes the signal on for accounts other than root; other servers may not.
+            let _ = timeout(Duration::from_secs(1), write.signal(Sig::TERM)).await;
+            Err(Error::TimedOut {
+                host: host.clone(),
+                after: command.timeout,
+                state: "the host was asked to end it, but it may still be running".to_owned(),
+            })
+        }
     }
-    let Some(exit) = exit else {
-        return match why_over {
-            Some(why) => Err(lost(one_line(&why))),
-            None => {
-                // OpenSSH passes the signal on for accounts other than root; other servers may not.
-                let _ = timeout(Duration::from_secs(1), async {
-                    let _ = write.signal(Sig::TERM).await;
-                })
-                .await;
-                Err(Error::TimedOut {
-                    host: host.clone(),
-                    after: command.timeout,
-                    state: "the host was asked to end it, but it may still be running".to_owned(),
-                })
-            }
-        };
-    };
-    Ok(Output {
-        exit,
-        truncated: stdout.truncated || stderr.truncated || !complete,
-        stdout: stdout.into_bytes(),
-        stderr: stderr.into_bytes(),
-        duration: begun.elapsed(),
-    })
+}
+
+/// How an exchange ended, the exit code apart.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Over {
+    /// The host closed the session.
+    Closed,
+    /// The connection is gone.
+    Lost,
+    /// The host doesn't run the command.
+    Refused,
+    /// The time is over.
+    Late,
 }
 
 fn signal_text(signal: &Sig) -> String {

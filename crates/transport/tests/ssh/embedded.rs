@@ -19,7 +19,11 @@ struct Server;
 impl server::Handler for Server {
     type Error = russh::Error;
 
-    async fn auth_publickey(&mut self, _: &str, _: server::VerifiedPublicKey<'_>) -> Result<Auth, Self::Error> {
+    async fn auth_publickey(
+        &mut self,
+        _: &str,
+        _: server::VerifiedPublicKey<'_>,
+    ) -> Result<Auth, Self::Error> {
         Ok(Auth::Accept)
     }
 
@@ -33,7 +37,12 @@ impl server::Handler for Server {
         Ok(())
     }
 
-    async fn exec_request(&mut self, channel: ChannelId, line: &[u8], session: &mut Session) -> Result<(), Self::Error> {
+    async fn exec_request(
+        &mut self,
+        channel: ChannelId,
+        line: &[u8],
+        session: &mut Session,
+    ) -> Result<(), Self::Error> {
         let line = String::from_utf8_lossy(line).into_owned();
         let (order, argument) = line.split_once(' ').unwrap_or((&line, ""));
         if order == "refuse" {
@@ -91,7 +100,7 @@ async fn exit_codes_arrive_whole() {
     let host = start(&site).await;
     for code in [0, 256, 3010, 1641, 0x8007_0005, u32::MAX] {
         let output = host.run(&Command::new(format!("exit {code}"))).await.unwrap();
-        assert_eq!((output.exit, output.stdout_text().as_str()), (Exit::Code(code), "out"));
+        assert_eq!((&output.exit, output.stdout_text().as_str()), (&Exit::Code(code), "out"));
     }
 }
 
@@ -126,7 +135,8 @@ async fn the_hosts_last_words_are_told_without_their_escape_sequences() {
 #[tokio::test]
 async fn a_stream_held_open_after_the_end_does_not_hold_us() {
     let site = Site::new();
-    let output = start(&site).await.run(&Command::new("hold").timeout(Duration::from_secs(30))).await.unwrap();
+    let output =
+        start(&site).await.run(&Command::new("hold").timeout(Duration::from_secs(30))).await.unwrap();
     assert_eq!((output.exit, output.truncated), (Exit::Code(0), true));
     assert!(output.duration < Duration::from_secs(10));
 }

@@ -18,7 +18,9 @@ async fn session_of(host: &impl Host) -> Pid {
 
 #[tokio::test]
 async fn a_command_comes_back_with_output_and_exit_code() {
-    if !available() { return }
+    if !available() {
+        return;
+    }
     let site = Site::new();
     let server = Sshd::start(&site, "a");
     let host = site.host(&server);
@@ -34,11 +36,14 @@ async fn a_command_comes_back_with_output_and_exit_code() {
 
 #[tokio::test]
 async fn a_script_and_large_input_go_in() {
-    if !available() { return }
+    if !available() {
+        return;
+    }
     let site = Site::new();
     let server = Sshd::start(&site, "a");
     let host = site.host(&server);
-    let output = host.run(&Command::shell("set -eu\nfor i in 1 2 3; do echo $i; done\ncat\nexit 4")).await.unwrap();
+    let output =
+        host.run(&Command::shell("set -eu\nfor i in 1 2 3; do echo $i; done\ncat\nexit 4")).await.unwrap();
     assert_eq!((output.stdout_text().as_str(), output.exit), ("1\n2\n3\n", Exit::Code(4)));
     // More than a window of SSH, both ways at once.
     let big: Vec<u8> = (0..8 << 20).map(|i: u32| (i % 251) as u8).collect();
@@ -51,19 +56,23 @@ async fn a_script_and_large_input_go_in() {
 
 #[tokio::test]
 async fn big_output_is_bounded_and_the_exit_code_kept() {
-    if !available() { return }
+    if !available() {
+        return;
+    }
     let site = Site::new();
     let server = Sshd::start(&site, "a");
     let host = site.host(&server);
     let command = Command::new("head -c 50000000 /dev/zero; echo x >&2; exit 3").output_bytes_max(1000);
     let output = host.run(&command).await.unwrap();
-    assert_eq!((output.stdout.len(), output.truncated, output.exit), (1000, true, Exit::Code(3)));
+    assert_eq!((output.stdout.len(), output.truncated, &output.exit), (1000, true, &Exit::Code(3)));
     assert_eq!(output.stderr_text(), "x\n", "the other stream has its own bound");
 }
 
 #[tokio::test]
 async fn fifty_commands_at_once_over_one_connection() {
-    if !available() { return }
+    if !available() {
+        return;
+    }
     let site = Site::new();
     let server = Sshd::start(&site, "a");
     let host = Arc::new(site.host(&server));
@@ -82,7 +91,9 @@ async fn fifty_commands_at_once_over_one_connection() {
 
 #[tokio::test]
 async fn fifty_hosts_at_once() {
-    if !available() { return }
+    if !available() {
+        return;
+    }
     let site = Site::new();
     let server = Sshd::start(&site, "a");
     let client = Client::new(site.settings()).unwrap();
@@ -100,7 +111,9 @@ async fn fifty_hosts_at_once() {
 
 #[tokio::test]
 async fn a_command_given_up_by_the_caller_leaves_no_session_behind() {
-    if !available() { return }
+    if !available() {
+        return;
+    }
     let site = Site::new();
     let server = Sshd::start(&site, "a");
     let host = site.host(&server);
@@ -114,7 +127,9 @@ async fn a_command_given_up_by_the_caller_leaves_no_session_behind() {
 
 #[tokio::test]
 async fn a_connection_lost_amid_a_command_is_told_and_the_command_not_run_again() {
-    if !available() { return }
+    if !available() {
+        return;
+    }
     let site = Site::new();
     let server = Sshd::start(&site, "a");
     let host = Arc::new(site.host(&server));
@@ -139,7 +154,9 @@ async fn a_connection_lost_amid_a_command_is_told_and_the_command_not_run_again(
 
 #[tokio::test]
 async fn a_connection_lost_between_commands_is_opened_anew() {
-    if !available() { return }
+    if !available() {
+        return;
+    }
     let site = Site::new();
     let server = Sshd::start(&site, "a");
     let host = site.host(&server);
@@ -152,7 +169,9 @@ async fn a_connection_lost_between_commands_is_opened_anew() {
 
 #[tokio::test]
 async fn the_time_out_says_that_the_command_may_still_run() {
-    if !available() { return }
+    if !available() {
+        return;
+    }
     let site = Site::new();
     let server = Sshd::start(&site, "a");
     let host = site.host(&server);
@@ -166,7 +185,9 @@ async fn the_time_out_says_that_the_command_may_still_run() {
 
 #[tokio::test]
 async fn a_frozen_peer_is_noticed_in_bounded_time() {
-    if !available() { return }
+    if !available() {
+        return;
+    }
     let site = Site::new();
     let server = Sshd::start(&site, "a");
     let mut settings = site.settings();
@@ -191,13 +212,18 @@ async fn a_frozen_peer_is_noticed_in_bounded_time() {
 
 #[tokio::test]
 async fn a_key_with_a_passphrase_is_used_through_the_agent() {
-    if !available() { return }
+    if !available() {
+        return;
+    }
     let site = Site::new();
     let server = Sshd::start(&site, "a");
     run("ssh-keygen", &["-q", "-p", "-P", "", "-N", "secret", "-f", site.key().to_str().unwrap()]);
     let error = site.host(&server).run(&Command::new("true")).await.unwrap_err();
     let text = error.to_string();
-    assert!(matches!(error, Error::Auth { .. }) && text.contains("passphrase") && text.contains("ssh-add"), "{text}");
+    assert!(
+        matches!(error, Error::Auth { .. }) && text.contains("passphrase") && text.contains("ssh-add"),
+        "{text}"
+    );
 
     let agent = Agent::start(&site);
     agent.add(&site, &site.key(), "secret");
@@ -208,7 +234,9 @@ async fn a_key_with_a_passphrase_is_used_through_the_agent() {
 
 #[tokio::test]
 async fn with_identities_only_other_keys_of_the_agent_stay_unused() {
-    if !available() { return }
+    if !available() {
+        return;
+    }
     let site = Site::new();
     let server = Sshd::start(&site, "a");
     let agent = Agent::start(&site);
@@ -227,7 +255,9 @@ async fn with_identities_only_other_keys_of_the_agent_stay_unused() {
 
 #[tokio::test]
 async fn hosts_behind_a_jump_host_share_its_connection() {
-    if !available() { return }
+    if !available() {
+        return;
+    }
     let site = Site::new();
     let (jump, inner) = (Sshd::start(&site, "jump"), Sshd::start(&site, "inner"));
     site.write_config(&format!(
@@ -251,7 +281,9 @@ async fn hosts_behind_a_jump_host_share_its_connection() {
 
 #[tokio::test]
 async fn a_jump_host_lost_amid_a_command_is_told_and_opened_anew() {
-    if !available() { return }
+    if !available() {
+        return;
+    }
     let site = Site::new();
     let (jump, inner) = (Sshd::start(&site, "jump"), Sshd::start(&site, "inner"));
     let gate = format!("127.0.0.1:{}", jump.port);
@@ -261,7 +293,8 @@ async fn a_jump_host_lost_amid_a_command_is_told_and_opened_anew() {
     let log = jump.log();
     let begun = site.path("begun");
     let running = tokio::spawn({
-        let (host, command) = (Arc::clone(&host), Command::new(format!("touch {}; sleep 30", begun.display())));
+        let (host, command) =
+            (Arc::clone(&host), Command::new(format!("touch {}; sleep 30", begun.display())));
         async move { host.run(&command).await }
     });
     while !begun.exists() {

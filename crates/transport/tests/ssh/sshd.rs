@@ -22,7 +22,8 @@ pub(crate) fn available() -> bool {
     lock.lock().unwrap();
     let root = nix::unistd::getuid().is_root();
     if root && Path::new("/etc/debian_version").exists() && !Path::new(SSHD).exists() {
-        for arguments in [&["update"][..], &["install", "--yes", "--no-install-recommends", "openssh-server"]] {
+        for arguments in [&["update"][..], &["install", "--yes", "--no-install-recommends", "openssh-server"]]
+        {
             let _ = Command::new("apt-get")
                 .args(arguments)
                 .env("DEBIAN_FRONTEND", "noninteractive")
@@ -33,7 +34,10 @@ pub(crate) fn available() -> bool {
     if Path::new(SSHD).exists() {
         return true;
     }
-    assert!(std::env::var("CI").as_deref() != Ok("true"), "no sshd, and with CI=true nothing may be left out");
+    assert!(
+        std::env::var("CI").as_deref() != Ok("true"),
+        "no sshd, and with CI=true nothing may be left out"
+    );
     eprintln!("LEFT OUT: {SSHD} is lacking (Debian package openssh-server) and can't be installed here");
     false
 }
@@ -64,7 +68,10 @@ impl Site {
     }
 
     pub(crate) fn keygen(&self, file: &Path, passphrase: &str) {
-        run("ssh-keygen", &["-q", "-t", "ed25519", "-N", passphrase, "-C", "test", "-f", file.to_str().unwrap()]);
+        run(
+            "ssh-keygen",
+            &["-q", "-t", "ed25519", "-N", passphrase, "-C", "test", "-f", file.to_str().unwrap()],
+        );
     }
 
     pub(crate) fn known_hosts(&self) -> PathBuf {
@@ -139,10 +146,12 @@ impl Sshd {
             // The first value counts: what a test asks for stands before the defaults.
             format!(
                 "{more}\nPort {port}\nListenAddress 127.0.0.1\nHostKey {}\nPidFile none\nStrictModes no\nUsePAM no\n\
-                 PermitRootLogin yes\nAuthorizedKeysFile {}\nPasswordAuthentication no\n\
+                 PermitRootLogin yes\nAuthorizedKeysFile {}\nSetEnv HOME={}\nPasswordAuthentication no\n\
                  KbdInteractiveAuthentication no\nMaxStartups 200\nLogLevel DEBUG1\n",
                 host_key_file.display(),
                 authorized.display(),
+                // The account's own start-up files are none of the tests' business, and can take their time.
+                dir.display(),
             ),
         )
         .unwrap();
