@@ -17,6 +17,9 @@ mod command;
 mod error;
 mod host;
 pub mod local;
+pub mod operator;
+pub mod privilege;
+pub mod replay;
 pub mod ssh;
 mod text;
 
