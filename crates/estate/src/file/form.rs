@@ -3,9 +3,11 @@
 
 use std::collections::BTreeMap;
 
-use schemars::JsonSchema;
 use schemars::generate::SchemaSettings;
+use schemars::transform::RecursiveTransform;
+use schemars::{JsonSchema, Schema};
 use serde::Serialize;
+use serde_json::Value;
 
 use crate::{
     ClusterId, ClusterKind, EvidenceKind, GroupId, Health, MediaEntry, Os, Policy, Product, RehearsalGroup,
@@ -43,9 +45,9 @@ pub(super) struct FileForm {
 /// How a server is reached and what it is.
 #[derive(Debug, Serialize, JsonSchema)]
 #[serde(deny_unknown_fields, rename_all = "kebab-case")]
+#[schemars(rename = "Server")]
 pub(super) struct ServerForm {
     /// Its name; for a node the one its cluster knows it by (Pacemaker: `crm_node -n`; Windows: the computer's name).
-    #[schemars(length(min = 1, max = 128))]
     pub name: ServerId,
     /// Host name, IP address or alias of ssh_config, with the port behind a colon where it isn't the usual one.
     #[schemars(length(min = 1))]
@@ -72,9 +74,9 @@ pub(super) struct ServerForm {
 /// A cluster.
 #[derive(Debug, Serialize, JsonSchema)]
 #[serde(deny_unknown_fields, rename_all = "kebab-case")]
+#[schemars(rename = "Cluster")]
 pub(super) struct ClusterForm {
     /// Its name.
-    #[schemars(length(min = 1, max = 128))]
     pub name: ClusterId,
     /// Which cluster software.
     pub kind: ClusterKind,
@@ -89,9 +91,9 @@ pub(super) struct ClusterForm {
 /// What the administrator says of a group (Exchange: of a virtual server).
 #[derive(Debug, Serialize, JsonSchema)]
 #[serde(deny_unknown_fields, rename_all = "kebab-case")]
+#[schemars(rename = "Group")]
 pub(super) struct GroupForm {
     /// Its name, as the cluster knows it.
-    #[schemars(length(min = 1, max = 128))]
     pub name: GroupId,
     /// Nodes that it prefers, first choice first.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
@@ -104,6 +106,7 @@ pub(super) struct GroupForm {
 /// Evidence that the administrator brings along.
 #[derive(Debug, Serialize, JsonSchema)]
 #[serde(deny_unknown_fields, rename_all = "kebab-case")]
+#[schemars(rename = "Evidence")]
 pub(super) struct EvidenceForm {
     /// Of what.
     pub kind: EvidenceKind,
@@ -118,6 +121,7 @@ pub(super) struct EvidenceForm {
 /// How emulated nodes start in `rehearse`.
 #[derive(Debug, Default, Serialize, JsonSchema)]
 #[serde(deny_unknown_fields, rename_all = "kebab-case")]
+#[schemars(rename = "Rehearsal")]
 pub(super) struct RehearsalForm {
     /// Nodes by name.
     #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
@@ -136,9 +140,29 @@ impl RehearsalForm {
 /// The JSON schema of estate files, as it is published in `docs/schema/estate.schema.json`.
 #[must_use]
 pub fn schema() -> String {
-    let schema = SchemaSettings::draft2020_12().into_generator().into_root_schema_for::<FileForm>();
+    let settings = SchemaSettings::draft2020_12().with_transform(RecursiveTransform(without_null));
+    let schema = settings.into_generator().into_root_schema_for::<FileForm>();
     // Maps of strings, numbers and lists: writing them can't fail.
     let mut text = serde_json::to_string_pretty(&schema).unwrap_or_default();
     text.push('\n');
     text
+}
+
+/// TOML has no null: a key that may be left out is left out.
+fn without_null(schema: &mut Schema) {
+    if let Some(Value::Array(types)) = schema.get_mut("type") {
+        types.retain(|name| name != "null");
+        if let [only] = types.as_slice() {
+            let only = only.clone();
+            schema.insert("type".into(), only);
+        }
+    }
+    if let Some(Value::Array(choices)) = schema.get_mut("anyOf") {
+        choices.retain(|choice| choice.get("type").is_none_or(|name| name != "null"));
+        if let [Value::Object(only)] = choices.as_slice() {
+            let only = only.clone();
+            schema.remove("anyOf");
+            schema.ensure_object().extend(only);
+        }
+    }
 }

@@ -276,7 +276,9 @@ pub(super) fn word<T: Copy>(
         let all: Vec<_> = words.known.iter().map(|(word, _)| *word).collect();
         let message = format!("{} is no {} known here", hint::quoted(&text.value), words.what);
         let help = format!("{}known are {}", sink.meant(&text.value, all.iter().copied()), hint::list(&all));
-        sink.say(Mistake::new(words.code, message, help).at(&text.span, format!("not a known {}", words.what)));
+        sink.say(
+            Mistake::new(words.code, message, help).at(&text.span, format!("not a known {}", words.what)),
+        );
     }
     Some(At { value: known?, span: text.span })
 }
