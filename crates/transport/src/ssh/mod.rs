@@ -18,6 +18,8 @@ mod connection;
 mod known_hosts;
 mod pattern;
 mod resolve;
+#[cfg(test)]
+mod resolve_tests;
 mod session;
 
 use std::collections::BTreeMap;

@@ -112,7 +112,7 @@ fn hop(
             why: format!(
                 "more than {JUMPS_MAX} jump hosts stand one behind the other, or they lead in a circle"
             ),
-            remedy: "Correct ProxyJump in ssh_config".to_owned(),
+            remedy: "Correct ProxyJump in ssh_config; a `Host *` with ProxyJump has to leave the jump host out (`Host * !gate`)".to_owned(),
         });
     }
     let values = Values::of(spec.alias, &files.0)?;
