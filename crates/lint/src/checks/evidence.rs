@@ -1,0 +1,125 @@
+//! What people bring along: backups, notes, tests, protection. The register says how strongly it is asked.
+
+use kaketsugi_estate::{Environment, EvidenceKind, Product};
+use kaketsugi_knowledge::Force;
+use kaketsugi_plan::{Action, Condition};
+
+use crate::objection::{Check, Cite, Found};
+use crate::walk::Walk;
+
+pub(super) const CHECKS: &[Check] = &[
+    Check {
+        code: "evidence-backup",
+        asks: "Every install that asks for it looks for a full backup right before.",
+        hint: "require evidence of a full backup in each install of the release",
+        rule: Cite::exchange("E03-BACKUP"),
+        find: |walk| at_installs(walk, "E03-BACKUP", EvidenceKind::FullBackup),
+    },
+    Check {
+        code: "evidence-backup-age",
+        asks: "The backup may be no older than policy says.",
+        hint: "ask for an age of at most backup-age-max-hours",
+        rule: Cite::exchange("E03-BACKUP"),
+        find: backup_age,
+    },
+    Check {
+        code: "evidence-protection",
+        asks: "Every install that asks for it looks whether antivirus and the like are ended.",
+        hint: "require that evidence in each install of the release",
+        rule: Cite::exchange("ALL-AV-OFF"),
+        find: |walk| at_installs(walk, "ALL-AV-OFF", EvidenceKind::ProtectionOff),
+    },
+    Check {
+        code: "evidence-notes",
+        asks: "The release notes have been read before the first install.",
+        hint: "let a person attest it, or require the evidence",
+        rule: Cite::exchange("E03-RELEASE-NOTES"),
+        find: |walk| before_first(walk, "E03-RELEASE-NOTES", EvidenceKind::ReleaseNotesRead),
+    },
+    Check {
+        code: "evidence-tried",
+        asks: "In production the release was tried in a test environment before the first install.",
+        hint: "let a person attest it, or require the evidence; in a test estate say `environment = \"test\"`",
+        rule: Cite::exchange("ALL-TEST-FIRST"),
+        find: tried,
+    },
+    Check {
+        code: "evidence-backup-after",
+        asks: "After a service pack there is a full backup.",
+        hint: "let a person attest a full backup after the last node and virtual server",
+        rule: Cite::exchange("E03-BACKUP-AFTER"),
+        find: backup_after,
+    },
+];
+
+/// Whether the register requires a rule of this plan. What it only recommends for a release (a hotfix that leaves the
+/// store alone) is left to the administrator.
+fn required(walk: &Walk<'_>, rule: &str) -> bool {
+    walk.plan.payload.product == Product::Exchange2003 && walk.force(rule) == Some(Force::Required)
+}
+
+fn asks_for(condition: &Condition, wanted: EvidenceKind) -> bool {
+    matches!(condition, Condition::Evidence { kind, .. } if *kind == wanted)
+}
+
+fn at_installs(walk: &Walk<'_>, rule: &str, kind: EvidenceKind) -> Vec<Found> {
+    walk.installs()
+        .filter(|_| required(walk, rule))
+        .filter(|(m, _)| !m.step.requires.iter().any(|c| asks_for(c, kind)))
+        .map(|(m, _)| Found::at(m.step, format!("it doesn't ask for evidence of {kind:?}")))
+        .collect()
+}
+
+fn backup_age(walk: &Walk<'_>) -> Vec<Found> {
+    let max = u64::from(walk.plan.estate.policy.backup_age_max_hours) * 3600;
+    let mut found = Vec::new();
+    for step in &walk.plan.steps {
+        for condition in &step.requires {
+            let Condition::Evidence { kind: EvidenceKind::FullBackup, age_max_seconds } = condition else {
+                continue;
+            };
+            if age_max_seconds.is_none_or(|age| age > max) {
+                let age = age_max_seconds.map_or("any age".to_owned(), |age| format!("{} h", age / 3600));
+                found.push(Found::at(
+                    step,
+                    format!("a backup of {age} would do; policy allows {} h", max / 3600),
+                ));
+            }
+        }
+    }
+    found
+}
+
+fn before_first(walk: &Walk<'_>, rule: &str, kind: EvidenceKind) -> Vec<Found> {
+    let Some((first, _)) = walk.installs().next().filter(|_| required(walk, rule)) else { return Vec::new() };
+    let attested = walk.moments().any(|m| {
+        m.index < first.index && matches!(m.step.action, Action::Attest { evidence } if evidence == kind)
+    });
+    let asked =
+        walk.moments().any(|m| m.index <= first.index && m.step.requires.iter().any(|c| asks_for(c, kind)));
+    if attested || asked {
+        return Vec::new();
+    }
+    vec![Found::at(first.step, format!("nobody asks for evidence of {kind:?} before it"))]
+}
+
+fn tried(walk: &Walk<'_>) -> Vec<Found> {
+    if walk.plan.estate.policy.environment == Environment::Test {
+        return Vec::new();
+    }
+    before_first(walk, "ALL-TEST-FIRST", EvidenceKind::TriedInTest)
+}
+
+fn backup_after(walk: &Walk<'_>) -> Vec<Found> {
+    let last = walk.last(|m| matches!(m.step.action, Action::Install { .. } | Action::UpgradeGroup { .. }));
+    let Some(last) = last.filter(|_| required(walk, "E03-BACKUP-AFTER")) else { return Vec::new() };
+    let done = walk.moments().any(|m| {
+        m.index > last.index
+            && matches!(m.step.action, Action::Attest { evidence: EvidenceKind::BackupAfter })
+    });
+    if done {
+        Vec::new()
+    } else {
+        vec![Found::plan(format!("nobody makes a full backup after {}", last.step.id))]
+    }
+}

@@ -1,0 +1,174 @@
+//! The order of E03-CLU-01 to 15, on clusters of Exchange Server 2003.
+
+use kaketsugi_estate::{ClusterKind, Product};
+use kaketsugi_plan::{Action, Condition};
+
+use crate::ledger::is_product_group;
+use crate::objection::{Check, Cite, Found};
+use crate::walk::Walk;
+
+pub(super) const CHECKS: &[Check] = &[
+    Check {
+        code: "exchange-offline-first",
+        asks: "A virtual server's first move onto a patched node is made with its Exchange resources offline.",
+        hint: "take the group offline, but for the kept-online set, while it is still on the old node",
+        rule: Cite::exchange("E03-CLU-06-OFFLINE"),
+        find: offline_first,
+    },
+    Check {
+        code: "exchange-started-early",
+        asks: "The patched node's cluster service is started only when the virtual server is offline (06 before 07).",
+        hint: "take the first virtual server offline before the patched node joins again",
+        rule: Cite::exchange("E03-CLU-07-START"),
+        find: started_early,
+    },
+    Check {
+        code: "exchange-online-on-old",
+        asks: "What was taken offline is brought online on a patched node only.",
+        hint: "move the virtual server to a patched node first",
+        rule: Cite::exchange("E03-CLU-10-ONLINE"),
+        find: online_on_old,
+    },
+    Check {
+        code: "exchange-left-offline",
+        asks: "Every group that is taken offline is brought online again.",
+        hint: "bring the group online on the patched node",
+        rule: Cite::exchange("E03-CLU-10-ONLINE"),
+        find: left_offline,
+    },
+    Check {
+        code: "exchange-failover-proof",
+        asks: "Every virtual server is shown to fail over onto a patched node.",
+        hint: "move it, online, to another patched node as the proof",
+        rule: Cite::exchange("E03-CLU-14-FAILOVER"),
+        find: failover_proof,
+    },
+    Check {
+        code: "exchange-version-look",
+        asks: "The installed version is looked at on every node and virtual server, after the last change.",
+        hint: "verify release and directory version at the end",
+        rule: Cite::exchange("E03-CLU-15-VERSION"),
+        find: version_look,
+    },
+];
+
+fn is_exchange(walk: &Walk<'_>) -> bool {
+    walk.plan.payload.product == Product::Exchange2003
+}
+
+fn offline_first(walk: &Walk<'_>) -> Vec<Found> {
+    let mut found = Vec::new();
+    for m in walk.moments().filter(|_| is_exchange(walk)) {
+        let Action::Move { cluster, group, to, .. } = &m.step.action else { continue };
+        let Some(books) = m.before.groups.get(&(cluster, group)) else { continue };
+        let old = !books.at.iter().any(|node| m.before.patched(node));
+        if books.serving && old && m.before.patched(to) && is_product_group(walk.plan, books) {
+            found.push(Found::at(
+                m.step,
+                format!("{group} is online when it first comes to {to}, which is patched"),
+            ));
+        }
+    }
+    found
+}
+
+fn started_early(walk: &Walk<'_>) -> Vec<Found> {
+    let mut found = Vec::new();
+    for m in walk.moments().filter(|_| is_exchange(walk)) {
+        let Action::StartService { cluster, node } = &m.step.action else { continue };
+        let others = m.before.cluster_nodes(cluster).any(|(id, _)| id != node && m.before.patched(id));
+        if others || !m.before.patched(node) {
+            continue;
+        }
+        let mine =
+            || m.before.groups.iter().filter(|(key, g)| key.0 == cluster && is_product_group(walk.plan, g));
+        let waiting = mine().any(|(_, g)| g.serving && !g.at.iter().any(|n| m.before.patched(n)));
+        if waiting && !mine().any(|(_, g)| g.offline) {
+            found.push(Found::at(
+                m.step,
+                format!("{node} joins while no virtual server of {cluster} is offline yet"),
+            ));
+        }
+    }
+    found
+}
+
+fn online_on_old(walk: &Walk<'_>) -> Vec<Found> {
+    walk.moments()
+        .filter(|_| is_exchange(walk))
+        .filter_map(|m| match &m.step.action {
+            Action::BringOnline { group, node, .. } if !m.before.patched(node) => {
+                Some(Found::at(m.step, format!("{group} would come online on {node}, which isn't patched")))
+            }
+            _ => None,
+        })
+        .collect()
+}
+
+fn left_offline(walk: &Walk<'_>) -> Vec<Found> {
+    walk.end()
+        .groups
+        .iter()
+        .filter(|(_, g)| g.offline && !g.serving)
+        .map(|((cluster, group), _)| Found::plan(format!("{group} of {cluster} is offline at the end")))
+        .collect()
+}
+
+fn failover_proof(walk: &Walk<'_>) -> Vec<Found> {
+    if walk.installs().next().is_none() || !is_exchange(walk) {
+        return Vec::new();
+    }
+    let mut found = Vec::new();
+    for ((cluster, group), books) in walk.product_groups() {
+        let windows = walk.seen(cluster).is_some_and(|c| c.kind == ClusterKind::Windows);
+        let meant_to_run = books.serving || books.offline;
+        if !windows || !meant_to_run {
+            continue;
+        }
+        let proven = walk.moments().any(|m| match &m.step.action {
+            Action::Move { cluster: c, group: g, to, proof: true } => {
+                let now = m.before.groups.get(&(c, g));
+                c == cluster
+                    && g == group
+                    && m.before.patched(to)
+                    && now.is_some_and(|b| b.serving && b.owner().is_some_and(|o| o != to))
+            }
+            _ => false,
+        });
+        if !proven {
+            found.push(Found::plan(format!("nothing shows that {group} fails over onto a patched node")));
+        }
+    }
+    found
+}
+
+fn version_look(walk: &Walk<'_>) -> Vec<Found> {
+    let payload = &walk.plan.payload;
+    let Some((last, _)) = walk.installs().last().filter(|_| is_exchange(walk)) else { return Vec::new() };
+    let upgraded = walk.last(|m| matches!(m.step.action, Action::UpgradeGroup { .. })).map_or(0, |m| m.index);
+    let after = last.index.max(upgraded);
+    let looked = |wanted: &dyn Fn(&Condition) -> bool| {
+        walk.moments().any(|m| {
+            m.index > after
+                && matches!(m.step.action, Action::Verify { .. })
+                && m.step.expects.iter().any(wanted)
+        })
+    };
+    let mut found = Vec::new();
+    for (_, node) in walk.installs() {
+        let installed = |c: &Condition| matches!(c, Condition::Installed { node: n, release } if n == node && *release == payload.id);
+        if !looked(&installed) {
+            found.push(Found::plan(format!("nobody looks in the end whether {} is on {node}", payload.id)));
+        }
+    }
+    if payload.group_upgrade {
+        for ((_, group), _) in walk.product_groups() {
+            let versioned =
+                |c: &Condition| matches!(c, Condition::GroupVersion { group: g, .. } if g == group);
+            if !looked(&versioned) {
+                found.push(Found::plan(format!("nobody looks in the end at the version of {group}")));
+            }
+        }
+    }
+    found
+}

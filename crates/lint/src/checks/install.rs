@@ -1,0 +1,236 @@
+//! Is every install on an empty, staged, quiet node, in the right state of the cluster service?
+
+use std::collections::BTreeSet;
+
+use kaketsugi_estate::{ReleaseState, ServerId, Setting};
+use kaketsugi_plan::{Action, Payload, ServiceNeed};
+
+use crate::ledger::Service;
+use crate::objection::{Check, Cite, Found};
+use crate::walk::{Moment, Walk, has_files, names};
+
+pub(super) const CHECKS: &[Check] = &[
+    Check {
+        code: "install-on-carrier",
+        asks: "Nothing is installed on a node that carries a group.",
+        hint: "drain the node, or move its groups, before the install",
+        rule: Cite::both("E03-CLU-02-EMPTY", "PCMK-STANDBY"),
+        find: on_carrier,
+    },
+    Check {
+        code: "install-service-state",
+        asks: "The cluster service is in the state that the installer needs.",
+        hint: "stop (or start) the cluster service right before the install",
+        rule: Cite::both("E03-CLU-03-STOP", "PCMK-STANDBY"),
+        find: service_state,
+    },
+    Check {
+        code: "install-undrained",
+        asks: "A node is kept free of groups for the time of the install: drained, or out of the cluster.",
+        hint: "drain the node first: an empty node is given groups by the cluster at any time",
+        rule: Cite::debian("PCMK-STANDBY"),
+        find: undrained,
+    },
+    Check {
+        code: "install-unstaged",
+        asks: "The files are on the node, digests checked, before they are installed.",
+        hint: "stage the release on the node",
+        rule: Cite::NONE,
+        find: unstaged,
+    },
+    Check {
+        code: "install-staged-late",
+        asks: "All nodes are staged before the first one is drained, moved off or stopped.",
+        hint: "stage every node first: what is missing is to be found while everything still runs",
+        rule: Cite::NONE,
+        find: staged_late,
+    },
+    Check {
+        code: "install-not-quiet",
+        asks: "Timers, unattended upgrades, failback and service starts are off before a node is stopped or patched.",
+        hint: "quiet the node first",
+        rule: Cite::both("E03-CLU-07-START", "POLICY-RC.D"),
+        find: not_quiet,
+    },
+    Check {
+        code: "install-first",
+        asks: "Releases that must come first are installed first.",
+        hint: "install them on the drained node before the release",
+        rule: Cite::exchange("E03-CLU-IIS-FIX"),
+        find: first,
+    },
+    Check {
+        code: "install-again",
+        asks: "Nothing is installed twice, nor over something newer.",
+        hint: "leave the node out: the release is there",
+        rule: Cite::NONE,
+        find: again,
+    },
+    Check {
+        code: "install-half-done-first",
+        asks: "A half-done node is completed before another one is touched.",
+        hint: "let the half-done node be the first",
+        rule: Cite::debian("DPKG"),
+        find: half_done_first,
+    },
+];
+
+fn on_carrier(walk: &Walk<'_>) -> Vec<Found> {
+    let mut found = Vec::new();
+    for (m, node, release) in walk.all_installs() {
+        let groups: Vec<_> = m.before.groups_on(node).map(|((_, group), _)| group).collect();
+        if !groups.is_empty() {
+            found.push(Found::at(
+                m.step,
+                format!("{release} would be installed on {node} while it carries {}", names(groups)),
+            ));
+        }
+    }
+    found
+}
+
+fn service_state(walk: &Walk<'_>) -> Vec<Found> {
+    let mut found = Vec::new();
+    for (m, node, release) in walk.all_installs() {
+        let Some(books) = m.before.nodes.get(node).filter(|n| n.cluster.is_some()) else { continue };
+        let why = match (walk.plan.payload.find(release).map(|p| p.service), books.service) {
+            (Some(ServiceNeed::Stopped), Service::Running | Service::Starting) => {
+                "has to be stopped, and may run"
+            }
+            (Some(ServiceNeed::Running), Service::Stopped) => "has to run, and is stopped",
+            _ => continue,
+        };
+        found.push(Found::at(m.step, format!("for {release} the cluster service on {node} {why}")));
+    }
+    found
+}
+
+fn undrained(walk: &Walk<'_>) -> Vec<Found> {
+    let mut found = Vec::new();
+    for (m, node, release) in walk.all_installs() {
+        let Some(books) = m.before.nodes.get(node).filter(|n| n.cluster.is_some()) else { continue };
+        // On Windows groups go nowhere by themselves while failback is off.
+        let pacemaker = m.before.kind_of(node) == Some(kaketsugi_estate::ClusterKind::Pacemaker);
+        if pacemaker && !books.standby && books.service != Service::Stopped {
+            found.push(Found::at(
+                m.step,
+                format!("while {release} is installed the cluster may give {node} a group"),
+            ));
+        }
+    }
+    found
+}
+
+fn unstaged(walk: &Walk<'_>) -> Vec<Found> {
+    walk.all_installs()
+        .filter(|(m, node, release)| {
+            walk.plan.payload.find(release).is_some_and(has_files)
+                && !m.before.nodes.get(*node).is_some_and(|n| n.staged.contains(release))
+        })
+        .map(|(m, node, release)| {
+            Found::at(m.step, format!("the files of {release} were never brought onto {node}"))
+        })
+        .collect()
+}
+
+fn staged_late(walk: &Walk<'_>) -> Vec<Found> {
+    let Some(first) = walk.first(|m| takes_something_out(m)) else { return Vec::new() };
+    walk.moments()
+        .filter(|m| m.index > first.index && matches!(m.step.action, Action::Stage { .. }))
+        .map(|m| {
+            Found::at(m.step, format!("it comes after {}, which takes something out already", first.step.id))
+        })
+        .collect()
+}
+
+fn takes_something_out(m: &Moment<'_, '_>) -> bool {
+    matches!(
+        m.step.action,
+        Action::Drain { .. }
+            | Action::Move { .. }
+            | Action::TakeOffline { .. }
+            | Action::StopService { .. }
+            | Action::Install { .. }
+            | Action::Restart { .. }
+    )
+}
+
+/// Whether there is anything on a server that the run keeps quiet.
+pub(super) fn has_settings(walk: &Walk<'_>, node: &ServerId) -> bool {
+    let seen = walk.plan.snapshot.servers.get(node);
+    seen.is_some_and(|s| s.settings.keys().any(|setting| *setting != Setting::Standby))
+}
+
+fn not_quiet(walk: &Walk<'_>) -> Vec<Found> {
+    let mut seen = BTreeSet::new();
+    let mut found = Vec::new();
+    for m in walk.moments() {
+        let (Action::Install { node, .. } | Action::StopService { node, .. } | Action::Restart { node }) =
+            &m.step.action
+        else {
+            continue;
+        };
+        let quiet = m.before.nodes.get(node).is_some_and(|n| n.quiet);
+        if !quiet && has_settings(walk, node) && seen.insert(node) {
+            found.push(Found::at(
+                m.step,
+                format!("{node} isn't quiet: something else may act on it meanwhile"),
+            ));
+        }
+    }
+    found
+}
+
+fn first(walk: &Walk<'_>) -> Vec<Found> {
+    let mut found = Vec::new();
+    for (m, node) in walk.installs() {
+        let there =
+            |id: &str| m.before.nodes.get(node).is_some_and(|n| n.installed.iter().any(|r| r.as_str() == id));
+        let frozen = walk.plan.payload.first.iter().map(|p| p.id.as_str().to_owned());
+        let os = walk.plan.estate.servers.get(node).and_then(|s| match s.os {
+            kaketsugi_estate::Os::Windows2003 => Some("windows-2003"),
+            kaketsugi_estate::Os::Windows2000 => Some("windows-2000"),
+            kaketsugi_estate::Os::Debian => None,
+        });
+        let listed = walk
+            .release
+            .iter()
+            .flat_map(|r| &r.prerequisites)
+            .filter(|p| os.is_some_and(|os| p.holds_on(os)))
+            .map(|p| p.release.as_str().to_owned());
+        let missing: BTreeSet<String> = frozen.chain(listed).filter(|id| !there(id)).collect();
+        if !missing.is_empty() {
+            found.push(Found::at(m.step, format!("{} must be on {node} before it", names(missing))));
+        }
+    }
+    found
+}
+
+fn again(walk: &Walk<'_>) -> Vec<Found> {
+    walk.all_installs()
+        .filter(|(m, node, release)| m.before.nodes.get(*node).is_some_and(|n| n.installed.contains(release)))
+        .map(|(m, node, release)| {
+            Found::at(m.step, format!("{release}, or something newer, is on {node} already"))
+        })
+        .collect()
+}
+
+fn half_done_first(walk: &Walk<'_>) -> Vec<Found> {
+    fn all(payload: &Payload) -> Vec<&Payload> {
+        std::iter::once(payload).chain(payload.first.iter().flat_map(all)).collect()
+    }
+    let releases = all(&walk.plan.payload);
+    let partial =
+        |node: &ServerId| releases.iter().any(|p| walk.found(node, &p.id) == Some(ReleaseState::Partial));
+    let mut found = Vec::new();
+    let mut whole_seen: Vec<(&ServerId, _)> = Vec::new();
+    for (m, node) in walk.installs() {
+        let cluster = m.before.cluster_of(node);
+        if !partial(node) {
+            whole_seen.push((node, cluster));
+        } else if let Some((other, _)) = whole_seen.iter().find(|(_, c)| *c == cluster && cluster.is_some()) {
+            found.push(Found::at(m.step, format!("{node} is half-done, and {other} is patched before it")));
+        }
+    }
+    found
+}

@@ -1,0 +1,348 @@
+//! Is never more out than may be, and does all come back?
+
+use kaketsugi_estate::{ClusterId, NodeState, ServerId};
+use kaketsugi_plan::{Action, Condition, ReasonKind};
+
+use crate::checks::install::has_settings;
+use crate::ledger::{Ledger, Service};
+use crate::objection::{Check, Cite, Found};
+use crate::walk::{Moment, Walk, names};
+
+pub(super) const CHECKS: &[Check] = &[
+    Check {
+        code: "outage-two-nodes",
+        asks: "Two nodes of a cluster are never out at once by our own actions.",
+        hint: "bring the first node back before the next one is taken out",
+        rule: Cite::both("E03-CLU-ONE-NODE", "VOTEQUORUM"),
+        find: two_nodes,
+    },
+    Check {
+        code: "outage-quorum",
+        asks: "No step costs a cluster its quorum.",
+        hint: "bring a node back before this one is stopped",
+        rule: Cite::debian("VOTEQUORUM"),
+        find: quorum,
+    },
+    Check {
+        code: "outage-stop-on-carrier",
+        asks: "The cluster service of a node is stopped only when no group is on it, the cluster group included.",
+        hint: "move the groups off first; a stop would fail them over",
+        rule: Cite::both("E03-CLU-02-EMPTY", "PCMK-STANDBY"),
+        find: stop_on_carrier,
+    },
+    Check {
+        code: "outage-nowhere",
+        asks: "A group that has to leave a node has another one to go to.",
+        hint: "bring back a node that may own it, before this one is emptied",
+        rule: Cite::both("E03-CLU-MOVE-EVS", "PCMK-STANDBY"),
+        find: nowhere,
+    },
+    Check {
+        code: "outage-move-target",
+        asks: "Groups are moved only to nodes that run, may own them and take groups.",
+        hint: "start or readmit the node first, or choose another one",
+        rule: Cite::both("E03-CLU-07-START", "PCMK-STANDBY"),
+        find: move_target,
+    },
+    Check {
+        code: "outage-not-readmitted",
+        asks: "Every node that the run drained is readmitted.",
+        hint: "readmit the node once it is patched and runs",
+        rule: Cite::debian("PCMK-STANDBY"),
+        find: not_readmitted,
+    },
+    Check {
+        code: "outage-standby-lifted",
+        asks: "A node that was found in standby stays so.",
+        hint: "leave the node in standby: somebody put it there",
+        rule: Cite::debian("PCMK-STANDBY"),
+        find: standby_lifted,
+    },
+    Check {
+        code: "outage-not-started",
+        asks: "Every cluster service that is stopped is started again.",
+        hint: "start the cluster service after the install and the restart",
+        rule: Cite::both("E03-CLU-12-OTHER-NODE", "PCMK-STANDBY"),
+        find: not_started,
+    },
+    Check {
+        code: "outage-not-put-back",
+        asks: "What is quieted on a node is put back, after the last change to it.",
+        hint: "put the settings back at the end",
+        rule: Cite::NONE,
+        find: not_put_back,
+    },
+    Check {
+        code: "outage-health-gate",
+        asks: "After an interruption the group's health is looked at before anything else is taken out.",
+        hint: "expect the group to be healthy at the end of the step",
+        rule: Cite::NONE,
+        find: health_gate,
+    },
+    Check {
+        code: "outage-soak",
+        asks: "The first patched node shows for a while that it does well before the last old one is touched.",
+        hint: "soak the first patched node for as long as the policy says, before the last node is taken out",
+        rule: Cite::NONE,
+        find: soak,
+    },
+];
+
+/// Nodes of a cluster that the run took out, or has to bring back.
+fn out<'p>(walk: &Walk<'p>, books: &Ledger<'p>, cluster: &ClusterId) -> Vec<&'p ServerId> {
+    let ours = |id: &ServerId| {
+        walk.plan.steps.iter().any(|s| matches!(&s.action, Action::Readmit { node, .. } if node == id))
+    };
+    books
+        .cluster_nodes(cluster)
+        .filter(|(id, n)| n.service == Service::Stopped || n.drained || n.standby && ours(id))
+        .map(|(id, _)| id)
+        .collect()
+}
+
+fn two_nodes(walk: &Walk<'_>) -> Vec<Found> {
+    let mut found = Vec::new();
+    for m in walk.moments() {
+        let (Action::Drain { node, .. }
+        | Action::StopService { node, .. }
+        | Action::Restart { node }
+        | Action::Install { node, .. }) = &m.step.action
+        else {
+            continue;
+        };
+        let Some(cluster) = m.before.cluster_of(node) else { continue };
+        let others: Vec<_> = out(walk, m.before, cluster).into_iter().filter(|id| *id != node).collect();
+        if !others.is_empty() {
+            found.push(Found::at(
+                m.step,
+                format!("{} of {cluster} is out already when {node} is taken out", names(others)),
+            ));
+        }
+    }
+    found
+}
+
+fn quorum(walk: &Walk<'_>) -> Vec<Found> {
+    let mut found = Vec::new();
+    for m in walk.moments() {
+        let (Action::StopService { node, .. } | Action::Restart { node }) = &m.step.action else { continue };
+        let Some(cluster) = m.before.cluster_of(node) else { continue };
+        let Some(seen) = walk.seen(cluster) else { continue };
+        let left = m
+            .before
+            .cluster_nodes(cluster)
+            .filter(|(id, n)| *id != node && n.service == Service::Running)
+            .count();
+        if !Ledger::quorate(seen, left) {
+            found.push(Found::at(
+                m.step,
+                format!("without {node} {left} of {} votes are left in {cluster}", seen.nodes.len()),
+            ));
+        }
+    }
+    found
+}
+
+fn stop_on_carrier(walk: &Walk<'_>) -> Vec<Found> {
+    let mut found = Vec::new();
+    for m in walk.moments() {
+        let (Action::StopService { node, .. } | Action::Restart { node }) = &m.step.action else { continue };
+        let groups: Vec<_> = m.before.groups_on(node).map(|((_, group), _)| group).collect();
+        if !groups.is_empty() {
+            found.push(Found::at(m.step, format!("{} may be on {node} then", names(groups))));
+        }
+    }
+    found
+}
+
+fn nowhere(walk: &Walk<'_>) -> Vec<Found> {
+    let mut found = Vec::new();
+    for m in walk.moments() {
+        let Action::Drain { node, .. } = &m.step.action else { continue };
+        for (key, group) in m.before.groups_on(node).filter(|(_, g)| g.serving && g.serves_users()) {
+            if m.after.groups[&key].at.is_empty() {
+                let score = group.seen.placement.scores.len();
+                found.push(Found::at(
+                    m.step,
+                    format!("{} can go nowhere when {node} is drained ({score} nodes may own it)", key.1),
+                ));
+            }
+        }
+    }
+    found
+}
+
+fn move_target(walk: &Walk<'_>) -> Vec<Found> {
+    let mut found = Vec::new();
+    for m in walk.moments() {
+        match &m.step.action {
+            Action::Move { cluster, group, to, .. } => {
+                let able = m.before.groups.get(&(cluster, group)).is_some_and(|g| g.score(to).is_some());
+                if !able {
+                    found.push(Found::at(m.step, format!("{group} can't be owned by {to}")));
+                } else if !m.before.carries(to) {
+                    found.push(Found::at(m.step, format!("{to} takes no groups then")));
+                }
+            }
+            Action::UpgradeGroup { cluster, group, node } | Action::BringOnline { cluster, group, node } => {
+                let there = m.before.groups.get(&(cluster, group)).is_some_and(|g| g.owner() == Some(node));
+                if !there || !m.before.carries(node) {
+                    found.push(Found::at(
+                        m.step,
+                        format!("{group} isn't on {node} then, or {node} takes no groups"),
+                    ));
+                }
+            }
+            _ => {}
+        }
+    }
+    found
+}
+
+fn not_readmitted(walk: &Walk<'_>) -> Vec<Found> {
+    let end = walk.end();
+    let excused = |id: &ServerId| {
+        walk.plan.reasons.iter().any(|r| r.server == *id && r.kind == ReasonKind::StaysInStandby)
+    };
+    end.nodes
+        .iter()
+        // A plan that follows another within a run finds in standby what that run drained.
+        .filter(|(id, n)| n.drained || walk.plan.parent.is_some() && n.standby && !excused(id))
+        .map(|(id, _)| Found::plan(format!("{id} is still in standby at the end")))
+        .collect()
+}
+
+fn standby_lifted(walk: &Walk<'_>) -> Vec<Found> {
+    let found_so = |cluster: &ClusterId, node: &ServerId| {
+        walk.seen(cluster).and_then(|c| c.nodes.get(node)).is_some_and(|n| n.state == NodeState::Standby)
+    };
+    walk.moments()
+        .filter(|_| walk.plan.parent.is_none())
+        .filter_map(|m| match &m.step.action {
+            Action::Readmit { cluster, node } if found_so(cluster, node) => {
+                Some(Found::at(m.step, format!("{node} was in standby before this run")))
+            }
+            _ => None,
+        })
+        .collect()
+}
+
+fn not_started(walk: &Walk<'_>) -> Vec<Found> {
+    walk.end()
+        .nodes
+        .iter()
+        .filter(|(_, n)| n.cluster.is_some() && (n.stopped || n.service == Service::Stopped))
+        .map(|(id, _)| Found::plan(format!("the cluster service on {id} is stopped at the end")))
+        .collect()
+}
+
+fn not_put_back(walk: &Walk<'_>) -> Vec<Found> {
+    let mut found: Vec<Found> = walk
+        .end()
+        .nodes
+        .iter()
+        .filter(|(id, n)| n.quiet && has_settings(walk, id))
+        .map(|(id, _)| Found::plan(format!("{id} is left quiet")))
+        .collect();
+    for m in walk.moments() {
+        let (Action::Install { node, .. } | Action::Restart { node } | Action::StopService { node, .. }) =
+            &m.step.action
+        else {
+            continue;
+        };
+        let early = walk.first(|e| {
+            e.index < m.index && matches!(&e.step.action, Action::PutBack { node: n } if n == node)
+        });
+        if let Some(early) = early {
+            found.push(Found::at(early.step, format!("{node} is still to be changed by {}", m.step.id)));
+        }
+    }
+    found
+}
+
+fn takes_out(m: &Moment<'_, '_>) -> bool {
+    matches!(
+        m.step.action,
+        Action::Drain { .. }
+            | Action::Move { .. }
+            | Action::TakeOffline { .. }
+            | Action::StopService { .. }
+            | Action::Restart { .. }
+            | Action::Install { .. }
+    )
+}
+
+fn health_gate(walk: &Walk<'_>) -> Vec<Found> {
+    let mut found = Vec::new();
+    for m in walk.moments() {
+        for (cluster, group) in m.disrupts(true).into_iter().chain(comes_online(&m)) {
+            if !m.after.groups[&(cluster, group)].serving {
+                continue;
+            }
+            let says = |c: &Condition| match c {
+                Condition::Healthy { cluster: c, group: g }
+                | Condition::GroupAsBefore { cluster: c, group: g, .. } => c == cluster && g == group,
+                Condition::Group { cluster: c, group: g, state } => {
+                    c == cluster && g == group && *state == kaketsugi_estate::GroupState::Online
+                }
+                _ => false,
+            };
+            let next =
+                walk.first(|n| n.index > m.index && takes_out(n) && walk.cluster_of(n.step) == Some(cluster));
+            let until = next.as_ref().map_or(usize::MAX, |n| n.index);
+            let looked = m.step.expects.iter().any(says)
+                || walk.moments().any(|n| n.index > m.index && n.index < until && n.conditions().any(says))
+                || next.is_some_and(|n| n.step.requires.iter().any(says));
+            if !looked {
+                found.push(Found::at(m.step, format!("nobody looks whether {group} serves its users again")));
+            }
+        }
+    }
+    found
+}
+
+fn comes_online<'p>(m: &Moment<'_, 'p>) -> Option<crate::ledger::Key<'p>> {
+    match &m.step.action {
+        Action::BringOnline { cluster, group, .. } => {
+            m.after.groups.get_key_value(&(cluster, group)).map(|(key, _)| *key)
+        }
+        _ => None,
+    }
+}
+
+fn soak(walk: &Walk<'_>) -> Vec<Found> {
+    let wanted = walk.plan.estate.policy.soak_seconds;
+    if wanted == 0 {
+        return Vec::new();
+    }
+    walk.plan.snapshot.clusters.keys().filter_map(|cluster| unsoaked(walk, cluster, wanted)).collect()
+}
+
+/// Whether a patched node ran before the last old one was taken out, and yet wasn't watched.
+fn unsoaked(walk: &Walk<'_>, cluster: &ClusterId, wanted: u32) -> Option<Found> {
+    let installs: Vec<_> =
+        walk.installs().filter(|(m, node)| m.before.cluster_of(node) == Some(cluster)).collect();
+    let [.., (previous, _), (last, old)] = installs.as_slice() else { return None };
+    let first = &installs[0].0;
+    let leaves = |m: &Moment<'_, '_>| match &m.step.action {
+        Action::Drain { node, .. } | Action::StopService { node, .. } => node == *old,
+        Action::Move { cluster, group, .. } | Action::TakeOffline { cluster, group } => {
+            m.before.groups.get(&(cluster, group)).is_some_and(|g| g.at.contains(*old))
+        }
+        _ => false,
+    };
+    let touched = walk.first(|m| m.index > previous.index && leaves(m)).unwrap_or(*last);
+    let runs = touched
+        .before
+        .cluster_nodes(cluster)
+        .any(|(id, n)| n.service == Service::Running && touched.before.patched(id));
+    let soaked = walk.moments().any(|m| {
+        (first.index..last.index).contains(&m.index)
+            && matches!(&m.step.action, Action::Soak { node, seconds, .. } if *seconds >= wanted && m.before.patched(node))
+    });
+    (runs && !soaked).then(|| {
+        let why =
+            format!("{old} is the last old node of {cluster}, and no patched one was watched for {wanted} s");
+        Found::at(touched.step, why)
+    })
+}

@@ -1,0 +1,239 @@
+//! Does each step look before it acts, and prove that it is done?
+
+use kaketsugi_estate::{GroupState, NodeState, ServerId};
+use kaketsugi_plan::{Action, Condition, ServiceNeed, Step};
+
+use crate::objection::{Check, Cite, Found};
+use crate::walk::{Moment, Walk, has_files, names};
+
+pub(super) const CHECKS: &[Check] = &[
+    Check {
+        code: "proof-missing",
+        asks: "Every step's `expects` proves that what it does is done.",
+        hint: "add the condition to `expects`; without it a step counts as done that did nothing",
+        rule: Cite::NONE,
+        find: expects,
+    },
+    Check {
+        code: "proof-look-before",
+        asks: "Every step that may do harm has the conditions that make it harmless in `requires`.",
+        hint: "add the condition to `requires`; what the plan foresaw may not be what is there",
+        rule: Cite::NONE,
+        find: requires,
+    },
+    Check {
+        code: "proof-others-online",
+        asks: "No node leaves while another one is out.",
+        hint: "require that all other nodes are online, but for those found in standby",
+        rule: Cite::both("E03-CLU-ONE-NODE", "VOTEQUORUM"),
+        find: others_online,
+    },
+    Check {
+        code: "proof-contradiction",
+        asks: "What a step expects can come true.",
+        hint: "make the plan anew: a group is expected where it can't be",
+        rule: Cite::NONE,
+        find: contradictions,
+    },
+];
+
+/// A condition that is wanted, and its words.
+type Wanted<'p> = (&'static str, Box<dyn Fn(&Condition) -> bool + 'p>);
+
+fn want<'p>(what: &'static str, test: impl Fn(&Condition) -> bool + 'p) -> Wanted<'p> {
+    (what, Box::new(test))
+}
+
+fn missing(step: &Step, conditions: &[Condition], wanted: &[Wanted<'_>]) -> Option<Found> {
+    let missing: Vec<&str> =
+        wanted.iter().filter(|(_, test)| !conditions.iter().any(test)).map(|(what, _)| *what).collect();
+    (!missing.is_empty())
+        .then(|| Found::at(step, format!("it doesn't ask whether {}", missing.join("; nor whether "))))
+}
+
+fn expects(walk: &Walk<'_>) -> Vec<Found> {
+    walk.plan.steps.iter().filter_map(|step| missing(step, &step.expects, &proofs(&step.action))).collect()
+}
+
+fn proofs(action: &Action) -> Vec<Wanted<'_>> {
+    use Condition as C;
+    match action {
+        Action::Attest { evidence } => {
+            vec![want(
+                "there is the evidence",
+                move |c| matches!(c, C::Evidence { kind, .. } if kind == evidence),
+            )]
+        }
+        Action::Stage { node, release } => vec![want(
+            "the files are there",
+            move |c| matches!(c, C::Staged { node: n, release: r } if n == node && r == release),
+        )],
+        Action::Quiet { node } => {
+            vec![want("the node is quiet", move |c| matches!(c, C::IsQuiet { node: n } if n == node))]
+        }
+        Action::PutBack { node } => {
+            vec![want("the settings are back", move |c| matches!(c, C::PutBack { node: n } if n == node))]
+        }
+        Action::Drain { node, .. } => {
+            vec![want("the node is empty", move |c| matches!(c, C::NodeEmpty { node: n, .. } if n == node))]
+        }
+        Action::Readmit { node, .. } => vec![want("the node is online", move |c| online(c, node))],
+        Action::Move { group, to, .. } => vec![want(
+            "the group has arrived",
+            move |c| matches!(c, C::Owner { group: g, node: n, .. } if g == group && n == to),
+        )],
+        Action::TakeOffline { group, .. } => vec![want(
+            "only the kept-online set is online",
+            move |c| matches!(c, C::OnlyKeptOnline { group: g, .. } if g == group),
+        )],
+        Action::UpgradeGroup { group, .. } => vec![want(
+            "the directory carries the new build",
+            move |c| matches!(c, C::GroupVersion { group: g, .. } if g == group),
+        )],
+        Action::BringOnline { group, .. } => vec![want("the group is online as before", move |c| match c {
+            C::GroupAsBefore { group: g, .. } | C::Group { group: g, state: GroupState::Online, .. } => {
+                g == group
+            }
+            _ => false,
+        })],
+        Action::StopService { node, .. } => vec![want(
+            "the cluster service is stopped",
+            move |c| matches!(c, C::Service { node: n, running: false } if n == node),
+        )],
+        Action::StartService { node, .. } => vec![want(
+            "the cluster service runs or the node is a member",
+            move |c| matches!(c, C::Service { node: n, running: true } | C::NodeState { node: n, state: NodeState::Online | NodeState::Standby, .. } if n == node),
+        )],
+        Action::Install { node, release } => vec![want(
+            "the release is whole",
+            move |c| matches!(c, C::Installed { node: n, release: r } if n == node && r == release),
+        )],
+        Action::Restart { node } => {
+            vec![want(
+                "the node has started anew",
+                move |c| matches!(c, C::Restarted { node: n } if n == node),
+            )]
+        }
+        Action::Soak { .. } | Action::Verify { .. } => vec![want("anything is as it should be", |_| true)],
+    }
+}
+
+fn online(condition: &Condition, node: &ServerId) -> bool {
+    matches!(condition, Condition::NodeState { node: n, state: NodeState::Online, .. } if n == node)
+}
+
+fn requires(walk: &Walk<'_>) -> Vec<Found> {
+    walk.moments().filter_map(|m| missing(m.step, &m.step.requires, &needs(walk, &m))).collect()
+}
+
+fn needs<'p>(walk: &Walk<'p>, m: &Moment<'_, 'p>) -> Vec<Wanted<'p>> {
+    use Condition as C;
+    let clustered = |node| m.before.cluster_of(node).is_some();
+    let empty = |node: &'p ServerId| {
+        want("no group is on the node", move |c| matches!(c, C::NodeEmpty { node: n, .. } if n == node))
+    };
+    let quorum = |node: &'p ServerId| {
+        want(
+            "the cluster keeps its quorum without the node",
+            move |c| matches!(c, C::QuorumWithout { node: n, .. } if n == node),
+        )
+    };
+    match &m.step.action {
+        Action::Install { node, release } => {
+            let mut wanted = vec![want(
+                "no other installer runs",
+                move |c| matches!(c, C::NoInstaller { node: n } if n == node),
+            )];
+            if walk.plan.payload.find(release).is_some_and(has_files) {
+                wanted.push(want(
+                    "the files are there",
+                    move |c| matches!(c, C::Staged { node: n, release: r } if n == node && r == release),
+                ));
+            }
+            if clustered(node) {
+                wanted.push(empty(node));
+            }
+            let running = match walk.plan.payload.find(release).map(|p| p.service) {
+                Some(ServiceNeed::Stopped) => Some(false),
+                Some(ServiceNeed::Running) => Some(true),
+                Some(ServiceNeed::Either) | None => None,
+            };
+            if let Some(wished) = running.filter(|_| clustered(node)) {
+                wanted.push(want(
+                    "the cluster service is in the state that the installer needs",
+                    move |c| matches!(c, C::Service { node: n, running } if n == node && *running == wished),
+                ));
+            }
+            wanted
+        }
+        Action::Drain { node, .. } => vec![quorum(node)],
+        Action::Move { to, .. } => {
+            vec![want("the node that the group goes to is online", move |c| online(c, to))]
+        }
+        Action::StopService { node, .. } => vec![empty(node), quorum(node)],
+        Action::Restart { node } if clustered(node) => vec![empty(node)],
+        _ => Vec::new(),
+    }
+}
+
+fn others_online(walk: &Walk<'_>) -> Vec<Found> {
+    let mut found = Vec::new();
+    for m in walk.moments() {
+        let (Action::Drain { cluster, node } | Action::StopService { cluster, node }) = &m.step.action else {
+            continue;
+        };
+        // Nodes that were found in standby, or that this plan brings back later, may be named as well.
+        let allowed = |id: &ServerId| {
+            id == node
+                || walk
+                    .seen(cluster)
+                    .and_then(|c| c.nodes.get(id))
+                    .is_some_and(|n| n.state != NodeState::Online)
+        };
+        let asked = m.step.requires.iter().find_map(|c| match c {
+            Condition::OthersOnline { cluster: c, except } if c == cluster => Some(except),
+            _ => None,
+        });
+        match asked {
+            None => found.push(Found::at(
+                m.step,
+                format!("it doesn't ask whether all nodes of {cluster} but {node} are online"),
+            )),
+            Some(except) => {
+                let others: Vec<&ServerId> = except.iter().filter(|id| !allowed(id)).collect();
+                if !others.is_empty() {
+                    found.push(Found::at(
+                        m.step,
+                        format!("it would go on while {} may be out", names(others)),
+                    ));
+                }
+            }
+        }
+    }
+    found
+}
+
+fn contradictions(walk: &Walk<'_>) -> Vec<Found> {
+    let mut found = Vec::new();
+    for m in walk.moments() {
+        for condition in &m.step.expects {
+            let Condition::Owner { cluster, group, node } = condition else { continue };
+            let Some(books) = m.after.groups.get(&(cluster, group)) else {
+                found.push(Found::at(
+                    m.step,
+                    format!("it speaks of the group {group}, which wasn't seen in {cluster}"),
+                ));
+                continue;
+            };
+            let may = books.score(node).is_some() && m.after.carries(node);
+            let was = m.before.groups.get(&(cluster, group)).is_some_and(|g| g.at.contains(node));
+            if !may && !was {
+                found.push(Found::at(
+                    m.step,
+                    format!("{group} is expected on {node}, which can't carry it then"),
+                ));
+            }
+        }
+    }
+    found
+}

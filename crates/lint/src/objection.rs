@@ -1,0 +1,133 @@
+//! What the lint says, and the list of what it asks.
+
+use kaketsugi_estate::Product;
+use kaketsugi_plan::{Plan, Step, StepId};
+use serde::Serialize;
+
+use crate::checks::ALL;
+use crate::walk::Walk;
+
+/// Something that speaks against carrying out a plan.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Serialize)]
+pub struct Objection {
+    /// Which check found it, such as `install-on-carrier`.
+    pub code: &'static str,
+    /// The rule or source that asks for it; none: what a plan is by its own definition asks for it.
+    pub rule: Option<&'static str>,
+    /// The step it is about; none: the plan as a whole.
+    pub step: Option<StepId>,
+    /// Where and why.
+    pub message: String,
+    /// What to do.
+    pub hint: &'static str,
+}
+
+impl std::fmt::Display for Objection {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        write!(f, "{}: ", self.code)?;
+        if let Some(step) = &self.step {
+            write!(f, "step {step}: ")?;
+        }
+        f.write_str(&self.message)?;
+        if let Some(rule) = self.rule {
+            write!(f, " [{rule}]")?;
+        }
+        write!(f, " ({})", self.hint)
+    }
+}
+
+/// One thing that is asked of every plan.
+#[derive(Debug, Clone, Copy)]
+pub struct Check {
+    /// Its name, frozen: scripts may rely on it.
+    pub code: &'static str,
+    /// What it asks, in a sentence.
+    pub asks: &'static str,
+    /// What to do when it objects.
+    pub hint: &'static str,
+    pub(crate) rule: Cite,
+    pub(crate) find: fn(&Walk<'_>) -> Vec<Found>,
+}
+
+impl Check {
+    pub(crate) fn judge(&self, walk: &Walk<'_>) -> Vec<Objection> {
+        (self.find)(walk).into_iter().map(|found| self.object(walk.plan, found)).collect()
+    }
+
+    pub(crate) fn object(&self, plan: &Plan, found: Found) -> Objection {
+        Objection {
+            code: self.code,
+            rule: found.rule.or_else(|| self.rule.of(plan.payload.product)),
+            step: found.step,
+            message: found.message,
+            hint: self.hint,
+        }
+    }
+
+    /// The rules and sources that ask for it, over all products.
+    pub fn rules(&self) -> impl Iterator<Item = &'static str> {
+        [self.rule.exchange_2003, self.rule.debian].into_iter().flatten()
+    }
+}
+
+/// The rule that a check cites, by product.
+#[derive(Debug, Clone, Copy, Default)]
+pub(crate) struct Cite {
+    pub(crate) exchange_2003: Option<&'static str>,
+    pub(crate) debian: Option<&'static str>,
+}
+
+impl Cite {
+    /// What a plan is by its own definition.
+    pub(crate) const NONE: Self = Self { exchange_2003: None, debian: None };
+
+    pub(crate) const fn exchange(id: &'static str) -> Self {
+        Self { exchange_2003: Some(id), debian: None }
+    }
+
+    pub(crate) const fn debian(id: &'static str) -> Self {
+        Self { exchange_2003: None, debian: Some(id) }
+    }
+
+    pub(crate) const fn both(exchange: &'static str, debian: &'static str) -> Self {
+        Self { exchange_2003: Some(exchange), debian: Some(debian) }
+    }
+
+    fn of(self, product: Product) -> Option<&'static str> {
+        match product {
+            Product::Exchange2003 => self.exchange_2003,
+            Product::Debian => self.debian,
+        }
+    }
+}
+
+/// What a check found, before it is given the check's code and hint.
+#[derive(Debug)]
+pub(crate) struct Found {
+    step: Option<StepId>,
+    rule: Option<&'static str>,
+    message: String,
+}
+
+impl Found {
+    /// About one step.
+    pub(crate) fn at(step: &Step, message: impl Into<String>) -> Self {
+        Self { step: Some(step.id.clone()), rule: None, message: message.into() }
+    }
+
+    /// About the plan as a whole.
+    pub(crate) fn plan(message: impl Into<String>) -> Self {
+        Self { step: None, rule: None, message: message.into() }
+    }
+
+    /// Cites another rule than the check's own.
+    pub(crate) fn cite(mut self, rule: Option<&'static str>) -> Self {
+        self.rule = rule;
+        self
+    }
+}
+
+/// All checks, by topic.
+pub fn checks() -> impl Iterator<Item = &'static Check> {
+    ALL.iter().copied().flatten()
+}

@@ -1,0 +1,4 @@
+//! The lint against right plans, and against plans that are broken on purpose.
+
+mod kit;
+mod right_plans;
