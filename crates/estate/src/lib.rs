@@ -1,7 +1,7 @@
 //! The words: what the administrator wrote ([`Estate`]), what probes saw ([`Snapshot`]), and the typed ids both
 //! are keyed by.
 //!
-//! Nothing here decides, opens a file, or knows the time: text comes in as `&str` ([`file`]), times as milliseconds
+//! Nothing here decides, opens a file, or knows the time: text comes in as `&str` ([`mod@file`]), times as milliseconds
 //! since the epoch. Maps are ordered, so that the same input gives the same bytes everywhere.
 
 mod address;

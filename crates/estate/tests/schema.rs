@@ -117,3 +117,19 @@ fn the_schema_refuses_what_it_can_see() {
         assert!(!validator.is_valid(&value), "{what}");
     }
 }
+
+/// The reference names every key of the schema and every code of a mistake.
+#[test]
+fn the_reference_is_complete() {
+    let text = std::fs::read_to_string(repository().join("docs/estate-file.md")).unwrap();
+    for code in kaketsugi_estate::file::Code::ALL {
+        assert!(text.contains(&format!("`{code}`")), "{code}");
+    }
+    let schema: Value = serde_json::from_str(&schema()).unwrap();
+    let tables = schema["$defs"].as_object().unwrap().values().chain([&schema]);
+    for key in tables.filter_map(|table| table["properties"].as_object()).flat_map(|keys| keys.keys()) {
+        // As a key by itself, as a part of a header, or in an inline table.
+        let forms = ["`{}`", "[[{}]]", ".{}]]", "[{}.", ".{}.", "{ {} =", ", {} ="];
+        assert!(forms.iter().any(|form| text.contains(&form.replacen("{}", key, 1))), "{key}");
+    }
+}

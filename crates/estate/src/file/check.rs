@@ -147,8 +147,8 @@ fn local(server: &ServerDraft, sink: &mut Sink) {
 
 /// How many nodes a cluster of this kind has.
 ///
-/// Pacemaker: corosync's documented bound for a cluster without remotes is 16; one node alone has nowhere to move
-/// groups to. Windows Server 2003 Enterprise: 8, with Exchange 2003 on them.
+/// Pacemaker: up to 16 without remote nodes, as its distributors support it (Red Hat's OpenStack guide names 16); one
+/// node alone has nowhere to move its groups to. Windows Server 2003: up to 8 (TechNet cc787244).
 fn bounds(kind: ClusterKind) -> RangeInclusive<usize> {
     match kind {
         ClusterKind::Pacemaker => 2..=16,
