@@ -1,6 +1,8 @@
 //! Development commands.
 
+mod check;
 mod lab;
+mod tidy;
 
 use std::process::ExitCode;
 
@@ -18,11 +20,17 @@ struct Cli {
 enum Command {
     /// The real cluster: Pacemaker nodes on this machine
     Lab(lab::Args),
+    /// All tests, quick ones first
+    Test(check::Args),
+    /// The layer rule, module documentation, left-overs
+    Tidy,
 }
 
 fn main() -> ExitCode {
     let result = match Cli::parse().command {
         Command::Lab(args) => lab::run(args),
+        Command::Test(args) => check::run(&args),
+        Command::Tidy => tidy::run(),
     };
     match result {
         Ok(code) => code,
