@@ -1,3 +1,81 @@
-//! The kaketsugi command.
+//! The kaketsugi command: reads what was asked, calls the rooms, says what came of it.
 
-fn main() {}
+mod args;
+mod commands;
+mod exit;
+mod files;
+mod live;
+mod output;
+mod site;
+
+use std::process::ExitCode;
+
+use clap::{CommandFactory, Parser};
+
+use crate::args::{Cli, Command};
+use crate::exit::{Code, Failure};
+use crate::output::Output;
+
+fn main() -> ExitCode {
+    let cli = match Cli::try_parse() {
+        Ok(cli) => cli,
+        Err(usage) => {
+            // clap's own exit code for wrong usage is 2, which here means "refused as unsafe".
+            let code = if usage.use_stderr() { Code::Cannot } else { Code::Done };
+            let _ = usage.print();
+            return code.into();
+        }
+    };
+    let output = Output::new(cli.global.format);
+    let runtime = match tokio::runtime::Builder::new_multi_thread().worker_threads(2).enable_all().build() {
+        Ok(runtime) => runtime,
+        Err(source) => {
+            let failure = Failure::because("the program can't start its threads", source, "");
+            output.failure(&failure);
+            return failure.code().into();
+        }
+    };
+    match runtime.block_on(run(cli, &output)) {
+        Ok(code) => code.into(),
+        Err(failure) => {
+            output.failure(&failure);
+            failure.code().into()
+        }
+    }
+}
+
+async fn run(cli: Cli, output: &Output) -> Result<Code, Failure> {
+    let global = &cli.global;
+    match cli.command {
+        Command::Discover { hosts, out, r#become } => {
+            commands::discover::run(global, output, &hosts, out.as_deref(), r#become).await
+        }
+        Command::Plan { estate, release, out, markdown } => {
+            commands::plan::run(global, output, &estate, &release, out.as_deref(), markdown).await
+        }
+        Command::Check { plan } => commands::check::run(output, &plan),
+        Command::Rehearse { estate, release, faults } => {
+            commands::rehearse::run(output, &estate, &release, &faults).await
+        }
+        Command::Apply { plan, approve } => commands::apply::run(global, output, &plan, approve.as_deref()).await,
+        Command::Resume { run, retry } => commands::resume::run(global, output, &run, false, retry).await,
+        Command::Restore { run } => commands::resume::run(global, output, &run, true, false).await,
+        Command::Status { run } => commands::status::run(global, output, run.as_deref()),
+        Command::Unlock { run, reason } => commands::unlock::run(global, output, &run, &reason).await,
+        Command::Report { run } => commands::report::run(global, output, &run),
+        Command::Diagnose { files } => commands::diagnose::run(output, &files),
+        Command::Rules => commands::catalogue::rules(output),
+        Command::Releases => commands::catalogue::releases(output),
+        Command::Explain { id, plan } => commands::explain::run(output, &id, plan.as_deref()),
+        Command::Man => {
+            let page = clap_mangen::Man::new(Cli::command());
+            page.render(&mut std::io::stdout())
+                .map_err(|source| Failure::because("the man page can't be written", source, ""))?;
+            Ok(Code::Done)
+        }
+        Command::Completions { shell } => {
+            clap_complete::generate(shell, &mut Cli::command(), "kaketsugi", &mut std::io::stdout());
+            Ok(Code::Done)
+        }
+    }
+}

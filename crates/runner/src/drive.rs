@@ -9,7 +9,7 @@ use kaketsugi_estate::{LockSeen, ServerId, Snapshot};
 use kaketsugi_plan::{Action, Condition, Step, StepId};
 use kaketsugi_platform::{Begun, Error as PlatformError, Order, Platform, Progress, Question};
 use kaketsugi_run::{End, Event, GroupLine, Input, Run, Want, What};
-use kaketsugi_transport::{Answer, Operator, Request};
+use kaketsugi_transport::operator::{Operator, Outcome, Request};
 
 use crate::clock::now;
 use crate::journal::{Error, Journal};
@@ -238,16 +238,18 @@ impl Driver<'_> {
             host: step.action.node().map(ToString::to_string).unwrap_or_default(),
             instruction: step.instruction.clone().unwrap_or_else(|| step.title.clone()),
             proof: step.expects.iter().map(ToString::to_string).collect::<Vec<_>>().join("; "),
+            timeout: None,
         };
-        let asked = self.operator.ask(&request);
-        tokio::pin!(asked);
+        let mut asked = self.operator.ask(request);
         let end = tokio::time::Instant::now() + Duration::from_secs(u64::from(within));
         let attest = matches!(step.action, Action::Attest { .. });
         loop {
             tokio::select! {
                 answer = &mut asked => return match answer {
-                    Ok(Answer::Done { by }) => Input::PersonDone { by, at: now() },
-                    Ok(Answer::Cannot { by, why }) => Input::PersonCannot { why: format!("{by}: {why}") },
+                    Ok(answer) => match answer.outcome {
+                        Outcome::Done => Input::PersonDone { by: answer.by, at: now() },
+                        Outcome::Cannot(why) => Input::PersonCannot { why: format!("{}: {why}", answer.by) },
+                    },
                     Err(why) => {
                         self.note(chain(&why));
                         Input::NobodyThere

@@ -1,0 +1,165 @@
+//! The command line, defined once: parser, help and man page come from here.
+
+use std::path::PathBuf;
+
+use clap::{Args, Parser, Subcommand, ValueEnum};
+
+/// Applies service packs, hotfixes and updates to clustered, stateful servers so that their users don't notice.
+#[derive(Debug, Parser)]
+#[command(name = "kaketsugi", version, about, max_term_width = 100, after_help = EXIT_CODES)]
+pub(crate) struct Cli {
+    #[command(flatten)]
+    pub(crate) global: Global,
+    #[command(subcommand)]
+    pub(crate) command: Command,
+}
+
+const EXIT_CODES: &str = "\
+Exit codes:
+  0  done
+  1  can't: usage, unreadable, unreachable
+  2  refused as unsafe
+  3  stopped at a failed step, safe
+  4  waits for a person";
+
+/// What every command takes.
+#[derive(Debug, Args)]
+pub(crate) struct Global {
+    /// For people, or for programs: JSON goes to stdout alone, all else to stderr.
+    #[arg(long, global = true, value_enum, default_value_t = Format::Human)]
+    pub(crate) format: Format,
+    /// Where the journals of runs are kept.
+    #[arg(long, global = true, value_name = "DIR", env = "KAKETSUGI_STATE")]
+    pub(crate) state: Option<PathBuf>,
+    /// known_hosts file instead of the account's own.
+    #[arg(long, global = true, value_name = "FILE")]
+    pub(crate) known_hosts: Option<PathBuf>,
+    /// Private key to log in with.
+    #[arg(long, global = true, value_name = "FILE")]
+    pub(crate) identity: Option<PathBuf>,
+    /// ssh_config file instead of the account's own.
+    #[arg(long, global = true, value_name = "FILE")]
+    pub(crate) ssh_config: Option<PathBuf>,
+}
+
+/// Form of the output.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub(crate) enum Format {
+    /// For people.
+    Human,
+    /// For programs.
+    Json,
+}
+
+/// The commands.
+#[derive(Debug, Subcommand)]
+pub(crate) enum Command {
+    /// Look at the clusters that these hosts are nodes of, and write a draft of an estate file.
+    Discover {
+        /// Hosts, as ssh would take them: [user@]host[:port].
+        #[arg(required = true)]
+        hosts: Vec<String>,
+        /// Write the draft to this file, which must not exist.
+        #[arg(long, value_name = "FILE")]
+        out: Option<PathBuf>,
+        /// Commands that need root go through `sudo -n`.
+        #[arg(long)]
+        r#become: bool,
+    },
+    /// Probe the estate and write the plan and its runbook. Changes nothing.
+    Plan {
+        /// The estate file.
+        estate: PathBuf,
+        /// What is to be installed; `kaketsugi releases` lists what is known.
+        #[arg(long, value_name = "ID")]
+        release: String,
+        /// Write the plan to this file, for `check` and `apply`.
+        #[arg(long, value_name = "FILE")]
+        out: Option<PathBuf>,
+        /// Print the runbook as Markdown.
+        #[arg(long)]
+        markdown: bool,
+    },
+    /// Judge a plan: lint it, and explore it with every fault and every crash.
+    Check {
+        /// The plan file.
+        plan: PathBuf,
+    },
+    /// Carry out a plan on emulated nodes.
+    Rehearse {
+        /// The estate file.
+        estate: PathBuf,
+        /// What is to be installed.
+        #[arg(long, value_name = "ID")]
+        release: String,
+        /// A fault to try, such as `operator=forgetful` or `NODE2:install=hang`; may be given more than once.
+        #[arg(long = "fault", value_name = "FAULT")]
+        faults: Vec<String>,
+    },
+    /// Carry out a plan.
+    Apply {
+        /// The plan file.
+        plan: PathBuf,
+        /// The plan's hash, or its first twelve digits: approves exactly this plan.
+        #[arg(long, value_name = "HASH")]
+        approve: Option<String>,
+    },
+    /// Go on with a run that stopped or whose controller died.
+    Resume {
+        /// The run, the beginning of its id, or `last`.
+        run: String,
+        /// Try the failed step again, although it is one that is never tried twice unasked.
+        #[arg(long)]
+        retry: bool,
+    },
+    /// Put back what a run changed beside the patch. Installed releases stay.
+    Restore {
+        /// The run.
+        run: String,
+    },
+    /// Show runs, or how far one run is.
+    Status {
+        /// The run; without it, all.
+        run: Option<String>,
+    },
+    /// Take a run away from a controller that is gone or frozen, so that it can be resumed here.
+    Unlock {
+        /// The run.
+        run: String,
+        /// Why; it goes into the journal.
+        #[arg(long)]
+        reason: String,
+    },
+    /// The evidence report of a run.
+    Report {
+        /// The run.
+        run: String,
+    },
+    /// Search logs for known trouble.
+    Diagnose {
+        /// Log files; `-` for standard input.
+        #[arg(required = true)]
+        files: Vec<PathBuf>,
+    },
+    /// The rules that plans follow.
+    Rules,
+    /// The releases that are known.
+    Releases,
+    /// What a rule, a source or a step of a plan means.
+    Explain {
+        /// A rule id, such as E03-CLU-06-OFFLINE, or a step id with --plan.
+        id: String,
+        /// The plan that the step is in.
+        #[arg(long, value_name = "FILE")]
+        plan: Option<PathBuf>,
+    },
+    /// Write the man page to stdout.
+    #[command(hide = true)]
+    Man,
+    /// Write completions for a shell to stdout.
+    #[command(hide = true)]
+    Completions {
+        /// Which shell.
+        shell: clap_complete::Shell,
+    },
+}

@@ -1,0 +1,138 @@
+//! `apply`: judges the plan once more, asks for approval, carries it out.
+
+use std::path::Path;
+use std::sync::Arc;
+
+use kaketsugi_plan::Plan;
+use kaketsugi_platform::Platform;
+use kaketsugi_run::{End, Run, Why};
+use kaketsugi_runner::{Driver, Ending, Interrupt, Journal};
+use kaketsugi_transport::Operator;
+
+use crate::args::Global;
+use crate::commands::check;
+use crate::exit::{Code, Failure};
+use crate::live::Live;
+use crate::output::Output;
+use crate::{files, site};
+
+pub(crate) async fn run(
+    global: &Global,
+    output: &Output,
+    path: &Path,
+    approve: Option<&str>,
+) -> Result<Code, Failure> {
+    let plan = files::plan(path)?;
+    site::not_a_node(&plan.estate)?;
+    if !output.is_json() {
+        output.note("Trying the plan against every fault and every crash …");
+    }
+    let judgement = check::judge(&plan);
+    if !judgement.is_safe() {
+        output.result(&judgement, || judgement.text(&plan));
+        return Ok(Code::Refused);
+    }
+    approved(output, &plan, approve)?;
+    let platform = site::platform(&plan.estate, global)?;
+    let operator = site::operator(output);
+    let store = files::store(global);
+    let (mut journal, id) = store.begin(&plan, kaketsugi_runner::now()).map_err(journal_failure)?;
+    let mut run = Run::new(Arc::new(plan), id.clone());
+    if !output.is_json() {
+        output.note(&format!("Run {id}. Should this terminal be lost: kaketsugi resume {id}\n"));
+    }
+    let code = drive(output, platform.as_ref(), operator.as_ref(), &mut journal, &mut run).await;
+    if !run.begun() {
+        // A run that never began leaves nothing to resume.
+        let _ = std::fs::remove_file(journal.path());
+    }
+    code
+}
+
+/// The administrator's word for exactly this plan.
+fn approved(output: &Output, plan: &Plan, approve: Option<&str>) -> Result<(), Failure> {
+    let hash = plan.hash();
+    match approve {
+        Some(text) if hash.is_named_by(text) => Ok(()),
+        Some(text) => Err(Failure::cannot(
+            format!("`{text}` does not name this plan, whose hash is {hash}"),
+            "Was the plan changed after it was approved? Read it again, then approve it by its own hash.",
+        )),
+        None if output.can_ask() => {
+            output.text(&kaketsugi_plan::render::runbook_text(plan, 100));
+            output.note(&format!("\nTo approve this plan, type the first twelve digits of its hash ({}):", hash.short()));
+            let mut line = String::new();
+            std::io::stdin()
+                .read_line(&mut line)
+                .map_err(|source| Failure::because("the answer can't be read", source, ""))?;
+            if hash.is_named_by(line.trim()) {
+                Ok(())
+            } else {
+                Err(Failure::cannot("not approved; nothing was done", "Type the digits as they are shown."))
+            }
+        }
+        None => Err(Failure::cannot(
+            "nobody is at the terminal to approve the plan",
+            format!("Give its hash: --approve {}", hash.short()),
+        )),
+    }
+}
+
+/// Drives a run and says how it ended. `apply`, `resume`, `restore` and `rehearse` all come here.
+pub(crate) async fn drive(
+    output: &Output,
+    platform: &dyn Platform,
+    operator: &dyn Operator,
+    journal: &mut Journal,
+    run: &mut Run,
+) -> Result<Code, Failure> {
+    let interrupt = Interrupt::default();
+    let listener = tokio::spawn({
+        let interrupt = interrupt.clone();
+        async move {
+            while tokio::signal::ctrl_c().await.is_ok() {
+                interrupt.set();
+            }
+        }
+    });
+    let live = Live::new(*output);
+    let events = |event| live.hear(event);
+    let ending = Driver { platform, operator, journal, events: &events, interrupt }.drive(run).await;
+    listener.abort();
+    live.finish();
+    let ending = ending.map_err(journal_failure)?;
+    Ok(told(output, run, &ending))
+}
+
+fn told(output: &Output, run: &Run, ending: &Ending) -> Code {
+    let code = match ending {
+        Ending::Run(End::Finished) => Code::Done,
+        Ending::Run(_) => match run.stopped() {
+            Some(Why::WaitsForPerson { .. } | Why::AsksBeforeRetry { .. }) => Code::Waits,
+            _ => Code::Stopped,
+        },
+        Ending::Drifted(_) => Code::Refused,
+    };
+    if output.is_json() {
+        return code;
+    }
+    match ending {
+        Ending::Drifted(differences) => {
+            output.note("The estate is not as the plan says. Nothing was changed.");
+            for difference in differences {
+                output.note(&format!("  {}", kaketsugi_transport::sanitize(difference)));
+            }
+            output.note("Make a new plan from what is there now: kaketsugi plan ESTATE --release ID");
+        }
+        Ending::Run(_) => {
+            for line in kaketsugi_report::next_steps(run) {
+                output.note(&kaketsugi_transport::sanitize(&line));
+            }
+        }
+    }
+    code
+}
+
+pub(crate) fn journal_failure(source: kaketsugi_runner::JournalError) -> Failure {
+    Failure::because("the journal", source, "Nothing was begun that is not in the journal.")
+}

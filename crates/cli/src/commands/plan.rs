@@ -1,0 +1,82 @@
+//! `plan`: probes the estate, plans, prints the runbook.
+
+use std::path::Path;
+
+use kaketsugi_estate::Estate;
+use kaketsugi_plan::Plan;
+use kaketsugi_platform::{Platform, Question};
+
+use crate::args::Global;
+use crate::exit::{Code, Failure};
+use crate::output::Output;
+use crate::{files, site};
+
+pub(crate) async fn run(
+    global: &Global,
+    output: &Output,
+    path: &Path,
+    release: &str,
+    out: Option<&Path>,
+    markdown: bool,
+) -> Result<Code, Failure> {
+    let estate = files::estate(path)?;
+    site::not_a_node(&estate)?;
+    let platform = site::platform(&estate, global)?;
+    let plan = make(&estate, platform.as_ref(), release, output).await?;
+    if let Some(out) = out {
+        files::write_new(out, &plan.canonical())?;
+    }
+    output.result(&plan, || {
+        if markdown {
+            kaketsugi_plan::render::runbook_markdown(&plan)
+        } else {
+            kaketsugi_plan::render::runbook_text(&plan, 100)
+        }
+    });
+    if let Some(out) = out {
+        output.note(&format!(
+            "\nThe plan is in {0}. Next: kaketsugi check {0}, then kaketsugi apply {0} --approve {1}",
+            out.display(),
+            plan.hash().short()
+        ));
+    }
+    Ok(Code::Done)
+}
+
+/// Probes, freezes the release, plans.
+pub(crate) async fn make(
+    estate: &Estate,
+    platform: &dyn Platform,
+    release: &str,
+    output: &Output,
+) -> Result<Plan, Failure> {
+    if !output.is_json() {
+        output.note(&format!("Looking at {} servers …", estate.servers.len()));
+    }
+    let first = platform.probe(&Question { health: true, ..Question::default() }).await;
+    let unreached: Vec<String> = first
+        .servers
+        .iter()
+        .filter(|(_, s)| !s.reached)
+        .map(|(id, s)| format!("{id}: {}", s.unreached_why.as_deref().unwrap_or("no reason known")))
+        .collect();
+    if !unreached.is_empty() {
+        return Err(Failure::cannot(
+            format!("not every server of the estate answers:\n  {}", unreached.join("\n  ")),
+            "Nothing is planned, and nothing changed anywhere, before every server was reached.",
+        ));
+    }
+    let payload = platform
+        .freeze(release, &first)
+        .await
+        .map_err(|source| Failure::because(format!("what `{release}` would install can't be settled"), source, ""))?;
+    let mut snapshot =
+        platform.probe(&Question { payload: Some(&payload), health: true, ..Question::default() }).await;
+    snapshot.evidence.extend(estate.evidence.iter().map(|e| kaketsugi_estate::Evidence {
+        kind: e.kind,
+        at: e.at,
+        by: e.by.clone(),
+    }));
+    kaketsugi_planner::plan(estate, &snapshot, &payload)
+        .map_err(|refused| Failure::Refused { findings: refused.findings })
+}

@@ -1,0 +1,14 @@
+//! `report`: the evidence report of a run.
+
+use crate::args::Global;
+use crate::commands::apply;
+use crate::exit::{Code, Failure};
+use crate::files;
+use crate::output::Output;
+
+pub(crate) fn run(global: &Global, output: &Output, id: &str) -> Result<Code, Failure> {
+    let (_, run, entries) = files::store(global).open(id).map_err(apply::journal_failure)?;
+    let report = kaketsugi_report::report(&run, &entries);
+    output.result(&report, || report.markdown());
+    Ok(Code::Done)
+}

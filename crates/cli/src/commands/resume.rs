@@ -1,0 +1,33 @@
+//! `resume` and `restore`: go on with a run, forward or only with what is to be put back.
+
+use kaketsugi_run::Record;
+
+use crate::args::Global;
+use crate::commands::apply;
+use crate::exit::{Code, Failure};
+use crate::output::Output;
+use crate::{files, site};
+
+pub(crate) async fn run(
+    global: &Global,
+    output: &Output,
+    id: &str,
+    restore: bool,
+    retry: bool,
+) -> Result<Code, Failure> {
+    let (mut journal, mut run, _) = files::store(global).open(id).map_err(apply::journal_failure)?;
+    if run.finished() {
+        output.note("The run is finished; there is nothing to go on with.");
+        return Ok(Code::Done);
+    }
+    site::not_a_node(&run.plan().estate)?;
+    let platform = site::platform(&run.plan().estate.clone(), global)?;
+    let operator = site::operator(output);
+    if run.begun() {
+        let epoch = run.token().epoch + 1;
+        let record = Record::Resumed { epoch, restore, retry, reason: String::new() };
+        journal.append(&record, kaketsugi_runner::now()).map_err(apply::journal_failure)?;
+        run.apply(record).map_err(|source| Failure::because("the run can't go on", source, ""))?;
+    }
+    apply::drive(output, platform.as_ref(), operator.as_ref(), &mut journal, &mut run).await
+}

@@ -1,0 +1,49 @@
+//! `status`: all runs, or one.
+
+use crate::args::Global;
+use crate::commands::apply;
+use crate::exit::{Code, Failure};
+use crate::files;
+use crate::output::Output;
+
+pub(crate) fn run(global: &Global, output: &Output, id: Option<&str>) -> Result<Code, Failure> {
+    let store = files::store(global);
+    let Some(id) = id else {
+        let runs = store.list().map_err(apply::journal_failure)?;
+        output.result(&runs, || {
+            if runs.is_empty() {
+                return format!("No runs in {}", store.directory().display());
+            }
+            let mut text = String::new();
+            for run in &runs {
+                text.push_str(&format!(
+                    "{}  {:<20} {:<24} {:>3}/{:<3} {}\n",
+                    run.run, run.estate, run.release, run.done, run.of, run.state
+                ));
+            }
+            text
+        });
+        return Ok(Code::Done);
+    };
+    let (_, run, entries) = store.open(id).map_err(apply::journal_failure)?;
+    let report = kaketsugi_report::report(&run, &entries);
+    output.result(&report, || {
+        let (done, of) = run.progress();
+        let mut text = format!("run {}: {done} of {of} steps done\n", run.token().run);
+        for step in &run.plan().steps {
+            let mark = match run.steps().get(&step.id) {
+                Some(state) if state.when == Some(false) => "skipped",
+                Some(state) if state.settled => "done",
+                Some(state) if state.open => "in work",
+                Some(state) if state.outcome.is_some() => "failed",
+                _ => "",
+            };
+            text.push_str(&format!("  {mark:<8} {}\n", step.title));
+        }
+        for line in kaketsugi_report::next_steps(&run) {
+            text.push_str(&format!("{}\n", kaketsugi_transport::sanitize(&line)));
+        }
+        text
+    });
+    Ok(Code::Done)
+}

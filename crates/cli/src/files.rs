@@ -1,0 +1,93 @@
+//! Files that the administrator hands in or gets: estates, plans; and where runs are kept.
+
+use std::path::{Path, PathBuf};
+
+use kaketsugi_estate::Estate;
+use kaketsugi_plan::{Plan, RULES_VERSION, SCHEMA};
+use kaketsugi_runner::Store;
+
+use crate::args::Global;
+use crate::exit::Failure;
+
+/// The longest plan file that is read, in bytes.
+const PLAN_BYTES_MAX: u64 = 64 << 20;
+
+/// Reads an estate file.
+pub(crate) fn estate(path: &Path) -> Result<Estate, Failure> {
+    let text = read(path, kaketsugi_estate::file::BYTES_MAX as u64 + 1, "the estate file")?;
+    let recommended = |id: &str| {
+        kaketsugi_knowledge::rules().get(id).map(|rule| rule.force == kaketsugi_knowledge::Force::Recommended)
+    };
+    Ok(kaketsugi_estate::file::parse_with_rules(&path.display().to_string(), &text, &recommended)?)
+}
+
+/// Reads a plan file.
+pub(crate) fn plan(path: &Path) -> Result<Plan, Failure> {
+    let text = read(path, PLAN_BYTES_MAX, "the plan file")?;
+    let plan: Plan = serde_json::from_str(&text).map_err(|source| {
+        Failure::because(
+            format!("{} is no plan that can be read", path.display()),
+            source,
+            "Plans are written by `kaketsugi plan ESTATE --release ID --out FILE`.",
+        )
+    })?;
+    if plan.schema != SCHEMA || plan.rules_version != RULES_VERSION {
+        return Err(Failure::cannot(
+            format!(
+                "{} has form {} and rules {}; this program knows form {SCHEMA} and rules {RULES_VERSION}",
+                path.display(),
+                plan.schema,
+                plan.rules_version
+            ),
+            "Make a new plan with this version of the program.",
+        ));
+    }
+    Ok(plan)
+}
+
+fn read(path: &Path, bytes_max: u64, what: &str) -> Result<String, Failure> {
+    use std::io::Read;
+    let cannot = |source| Failure::because(format!("{what} {} can't be read", path.display()), source, "");
+    let mut text = String::new();
+    let file = std::fs::File::open(path).map_err(cannot)?;
+    file.take(bytes_max + 1).read_to_string(&mut text).map_err(cannot)?;
+    if text.len() as u64 > bytes_max {
+        return Err(Failure::cannot(
+            format!("{what} {} has more than {bytes_max} bytes", path.display()),
+            "Is it the right file?",
+        ));
+    }
+    Ok(text)
+}
+
+/// Writes a file that must not exist yet, whole or not at all, readable by nobody else.
+pub(crate) fn write_new(path: &Path, text: &str) -> Result<(), Failure> {
+    use std::io::Write;
+    use std::os::unix::fs::OpenOptionsExt;
+    let help = "It must not exist already: what an approval rests on is never overwritten.";
+    let cannot = |source| Failure::because(format!("{} can't be written", path.display()), source, help);
+    let mut file =
+        std::fs::OpenOptions::new().write(true).create_new(true).mode(0o600).open(path).map_err(cannot)?;
+    let written = file.write_all(text.as_bytes()).and_then(|()| file.sync_all());
+    if let Err(source) = written {
+        let _ = std::fs::remove_file(path);
+        return Err(cannot(source));
+    }
+    Ok(())
+}
+
+/// Where runs are kept: as told, else where the account keeps state.
+pub(crate) fn store(global: &Global) -> Store {
+    Store::new(global.state.clone().unwrap_or_else(default_state))
+}
+
+fn default_state() -> PathBuf {
+    if nix::unistd::geteuid().is_root() {
+        return "/var/lib/kaketsugi/runs".into();
+    }
+    let home = |name: &str| std::env::var_os(name).filter(|v| !v.is_empty()).map(PathBuf::from);
+    home("XDG_STATE_HOME")
+        .or_else(|| home("HOME").map(|h| h.join(".local/state")))
+        .unwrap_or_else(|| ".".into())
+        .join("kaketsugi/runs")
+}

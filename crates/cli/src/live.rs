@@ -1,0 +1,176 @@
+//! What a run looks like while it goes on: a live view in a terminal, plain lines elsewhere, events as JSON.
+
+use std::io::IsTerminal;
+use std::sync::Mutex;
+use std::time::Duration;
+
+use indicatif::{MultiProgress, ProgressBar, ProgressStyle};
+use kaketsugi_estate::GroupState;
+use kaketsugi_plan::Actor;
+use kaketsugi_run::{Event, GroupLine, Outcome, Record, What};
+
+use crate::output::Output;
+
+/// Hears events and shows them.
+pub(crate) struct Live {
+    output: Output,
+    view: Option<View>,
+    title: Mutex<String>,
+}
+
+struct View {
+    all: MultiProgress,
+    step: ProgressBar,
+    groups: ProgressBar,
+}
+
+impl Live {
+    pub(crate) fn new(output: Output) -> Self {
+        let terminal = !output.is_json() && std::io::stderr().is_terminal();
+        Self { output, view: terminal.then(View::new), title: Mutex::default() }
+    }
+
+    pub(crate) fn hear(&self, event: Event) {
+        if self.output.is_json() {
+            self.output.json(&event);
+            return;
+        }
+        match &event.what {
+            What::StepInWork { title, number, of, actor, expected_seconds, .. } => {
+                let who = if *actor == Actor::Operator { " (by a person)" } else { "" };
+                let line = format!("{number}/{of} {title}{who}");
+                if let Ok(mut current) = self.title.lock() {
+                    current.clone_from(&line);
+                }
+                match &self.view {
+                    Some(view) => view.step(&line, *expected_seconds),
+                    None => self.line(&format!("{} {line}", clock(event.at.0))),
+                }
+            }
+            What::Recorded { entry, .. } => {
+                if let Some(text) = record(entry) {
+                    let title = self.title.lock().map(|t| t.clone()).unwrap_or_default();
+                    let text = if self.view.is_some() && matches!(entry, Record::Outcome { .. } | Record::AlreadyDone { .. } | Record::When { .. }) {
+                        format!("{title}: {text}")
+                    } else {
+                        format!("  {text}")
+                    };
+                    self.line(&format!("{} {text}", clock(event.at.0)));
+                }
+            }
+            What::Progress { doing, .. } => {
+                if let Some(view) = &self.view {
+                    view.doing(&kaketsugi_transport::sanitize(doing));
+                }
+            }
+            What::Groups { groups } => {
+                let text = groups.iter().map(group).collect::<Vec<_>>().join("  ");
+                match &self.view {
+                    Some(view) => view.groups.set_message(text),
+                    None => self.line(&format!("{}   groups: {text}", clock(event.at.0))),
+                }
+            }
+            What::Reach { node, reached } => {
+                let text = if *reached { "answers again" } else { "doesn't answer" };
+                self.line(&format!("{}   {node} {text}", clock(event.at.0)));
+            }
+            What::Note { text } => {
+                self.line(&format!("{}   {}", clock(event.at.0), kaketsugi_transport::sanitize(text)));
+            }
+        }
+    }
+
+    fn line(&self, text: &str) {
+        match &self.view {
+            Some(view) => {
+                let _ = view.all.println(text);
+            }
+            None => self.output.note(text),
+        }
+    }
+
+    pub(crate) fn finish(&self) {
+        if let Some(view) = &self.view {
+            view.step.finish_and_clear();
+            view.groups.finish_and_clear();
+        }
+    }
+}
+
+impl View {
+    fn new() -> Self {
+        let all = MultiProgress::new();
+        let step = all.add(ProgressBar::new(1));
+        let style = |template: &str| ProgressStyle::with_template(template).unwrap_or_else(|_| ProgressStyle::default_bar());
+        step.set_style(style("{spinner} {elapsed} of about {len}s [{bar:20}] {msg}").progress_chars("=> "));
+        step.enable_steady_tick(Duration::from_millis(250));
+        let groups = all.add(ProgressBar::new_spinner());
+        groups.set_style(style("  groups: {msg}"));
+        Self { all, step, groups }
+    }
+
+    fn step(&self, line: &str, expected_seconds: u32) {
+        self.step.reset();
+        self.step.set_length(u64::from(expected_seconds.max(1)));
+        self.step.set_message(line.to_owned());
+        self.tick();
+    }
+
+    fn doing(&self, text: &str) {
+        self.groups.set_prefix(text.to_owned());
+        self.tick();
+    }
+
+    fn tick(&self) {
+        let elapsed = self.step.elapsed().as_secs();
+        self.step.set_position(elapsed.min(self.step.length().unwrap_or(elapsed)));
+    }
+}
+
+fn group(line: &GroupLine) -> String {
+    let owner = line.owner.as_ref().map_or("nowhere", |o| o.as_str());
+    let state = match (line.state, line.healthy) {
+        (GroupState::Online, Some(false)) => "online, but not serving",
+        (GroupState::Online, _) => "online",
+        (GroupState::Partial, _) => "partly online",
+        (GroupState::Offline, _) => "offline",
+        (GroupState::Failed, _) => "failed",
+        (GroupState::Pending, _) => "on its way",
+    };
+    format!("{} on {owner} ({state})", line.group)
+}
+
+/// What a record means to somebody who looks on; None for what only matters to a resume.
+fn record(record: &Record) -> Option<String> {
+    match record {
+        Record::Begun { .. } => Some("the run begins".into()),
+        Record::Resumed { restore: true, .. } => Some("settings are put back".into()),
+        Record::Resumed { .. } => Some("the run goes on".into()),
+        Record::Locked { .. } => Some("all locks are held".into()),
+        Record::When { answer: false, .. } => Some("not needed".into()),
+        Record::AlreadyDone { .. } => Some("was done already".into()),
+        Record::Outcome { outcome: Outcome::Done { .. }, .. } => Some("done".into()),
+        Record::Outcome { outcome: Outcome::Failed { code, output }, .. } => {
+            let code = code.map_or(String::new(), |c| format!(" with exit code {c}"));
+            let tail = output.lines().rev().find(|l| !l.trim().is_empty()).unwrap_or_default();
+            Some(kaketsugi_transport::sanitize(&format!("failed{code}: {tail}")))
+        }
+        Record::Outcome { outcome: Outcome::Cancelled { why }, .. } => {
+            Some(kaketsugi_transport::sanitize(&format!("cancelled: {why}")))
+        }
+        Record::Outcome { outcome: Outcome::Lost { .. }, .. } => Some("begun, and its end isn't known".into()),
+        Record::Attested { evidence } => {
+            Some(kaketsugi_transport::sanitize(&format!("attested by {}", evidence.by)))
+        }
+        Record::Finished => Some("finished; all locks are given back".into()),
+        Record::When { .. } | Record::StepBegun { .. } | Record::Intent { .. } | Record::Stopped { .. } => None,
+    }
+}
+
+fn clock(at_ms: u64) -> String {
+    jiff::Timestamp::from_millisecond(i64::try_from(at_ms).unwrap_or_default())
+        .unwrap_or_default()
+        .to_zoned(jiff::tz::TimeZone::system())
+        .strftime("%H:%M:%S")
+        .to_string()
+}
