@@ -4,7 +4,13 @@
 //! [`Host`](kaketsugi_transport::Host): what is there ([`Platform::probe`]), do this ([`Platform::begin`]), how far is
 //! it ([`Platform::poll`]). Every machine step runs on its node under a handle derived from run, step and attempt,
 //! detached from the connection: [`Platform::poll`] can always tell *not begun*, *running* and *ended* apart.
+//!
+//! [`LinuxCluster`] is Debian nodes in Pacemaker clusters.
 
+mod debian;
+mod linux;
+mod pacemaker;
 mod platform;
 
+pub use linux::LinuxCluster;
 pub use platform::{Begun, Error, Order, Platform, Progress, Question};

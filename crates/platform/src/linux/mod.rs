@@ -1,0 +1,12 @@
+//! Debian nodes in Pacemaker clusters, as a [`Platform`](crate::Platform).
+//!
+//! A node is asked in one round trip ([`probe`]); what it prints is read by [`crate::pacemaker`] and [`crate::debian`].
+
+mod cluster;
+mod node;
+pub(crate) mod paths;
+mod probe;
+mod sections;
+pub(crate) mod token;
+
+pub use cluster::LinuxCluster;

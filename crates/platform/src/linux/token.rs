@@ -1,0 +1,37 @@
+//! The token of a run: its id and its epoch, as it stands in the locks.
+
+use kaketsugi_estate::LockSeen;
+
+/// Whether a run's id can stand in paths and unit names.
+pub(crate) fn id_is_plain(run: &str) -> bool {
+    !run.is_empty()
+        && run.len() <= 64
+        && run.bytes().all(|b| b.is_ascii_alphanumeric() || b == b'-' || b == b'_')
+        && !run.starts_with('-')
+}
+
+/// Reads `RUN EPOCH`.
+pub(crate) fn parse(text: &str) -> Option<LockSeen> {
+    let (run, epoch) = text.trim().split_once(' ')?;
+    let epoch = epoch.parse().ok()?;
+    id_is_plain(run).then(|| LockSeen { run: run.to_owned(), epoch })
+}
+
+/// Writes `RUN EPOCH`.
+pub(crate) fn write(token: &LockSeen) -> String {
+    format!("{} {}", token.run, token.epoch)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_token_is_read_as_it_was_written() {
+        let token = LockSeen { run: "r-20260101-ab12".into(), epoch: 3 };
+        assert_eq!(parse(&write(&token)), Some(token));
+        for bad in ["", "r", "r x", "a/b 1", "../x 1", "-r 1", "r 1 2"] {
+            assert_eq!(parse(bad), None, "{bad:?}");
+        }
+    }
+}
