@@ -4,7 +4,7 @@ use std::error::Error;
 use std::os::unix::process::CommandExt;
 use std::path::{Path, PathBuf};
 use std::process::{Command, ExitCode};
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use clap::Subcommand;
 use kaketsugi_lab::{Config, Cut, FACTS_FILE, Lab, ssh_options};
@@ -32,8 +32,13 @@ enum Action {
     },
     /// Show nodes and groups, from inside and from outside
     Status,
-    /// Cut a node's power; it stays off
-    PowerOff { node: String },
+    /// Cut a node's power; the cluster's fencing brings it back
+    PowerOff {
+        node: String,
+        /// Leave it off even when the cluster fences it, until `power-on`
+        #[arg(long)]
+        unplug: bool,
+    },
     /// Give a node power
     PowerOn { node: String },
     /// Cut a node's network
@@ -56,6 +61,11 @@ enum Action {
         #[arg(required = true, trailing_var_arg = true, allow_hyphen_values = true)]
         command: Vec<String>,
     },
+    /// Send and read mail through the virtual address for a while, then report as JSON
+    Mail {
+        #[arg(long, default_value_t = 30)]
+        seconds: u64,
+    },
     /// Take the cluster down; nothing is left but the logs
     Down,
     /// The supervisor's process; `up` starts it
@@ -72,7 +82,8 @@ pub(crate) fn run(args: Args) -> Outcome {
         Action::Up { nodes, web } => return up(&state, nodes, web),
         Action::Supervise => kaketsugi_lab::supervise(&state)?,
         Action::Status => return status(&Lab::attach(&state)?),
-        Action::PowerOff { node } => Lab::attach(&state)?.power_off(&node)?,
+        Action::PowerOff { node, unplug: true } => Lab::attach(&state)?.unplug(&node)?,
+        Action::PowerOff { node, unplug: false } => Lab::attach(&state)?.power_off(&node)?,
         Action::PowerOn { node } => Lab::attach(&state)?.power_on(&node)?,
         Action::Cut { node, what } => Lab::attach(&state)?.cut_network(&node, what)?,
         Action::Restore { node } => Lab::attach(&state)?.restore_network(&node)?,
@@ -85,6 +96,10 @@ pub(crate) fn run(args: Args) -> Outcome {
             let lab = Lab::attach(&state)?;
             let (program, arguments) = command.split_first().ok_or("no program")?;
             return Err(lab.command(program).args(arguments).exec().into());
+        }
+        Action::Mail { seconds } => {
+            let report = Lab::attach(&state)?.mail_client()?.finish_after(Duration::from_secs(seconds))?;
+            println!("{}", serde_json::to_string_pretty(&report)?);
         }
         Action::Down => {
             let begun = Instant::now();

@@ -19,6 +19,7 @@ const PATIENCE: Duration = Duration::from_secs(60);
 pub(crate) enum Order {
     Status,
     PowerOff { node: String },
+    Unplug { node: String },
     PowerOn { node: String },
     Freeze { node: String, frozen: bool },
     Cut { node: String, cut: Option<Cut> },

@@ -11,6 +11,7 @@ use crate::config::{Config, GATEWAY, GroupKind};
 use crate::control::{self, Answer, LabStatus, Order};
 use crate::error::{LabError, Result};
 use crate::facts::{Facts, GroupFacts, NodeFacts};
+use crate::mail::MailClient;
 use crate::mon::ClusterView;
 use crate::network::{self, Cut, netns_path};
 use crate::registry::{self, Entry};
@@ -260,12 +261,21 @@ impl Lab {
         self.owner(group)
     }
 
-    /// Cuts a node's power at once. It stays off until [`Lab::power_on`] or a fence agent says otherwise.
+    /// Cuts a node's power at once. It stays off until [`Lab::power_on`], or until the cluster fences it: the fence
+    /// agent's restart brings it back, as with a power switch.
     ///
     /// # Errors
     /// No such node; processes that can't be ended.
     pub fn power_off(&self, node: &str) -> Result<()> {
         self.order(Order::PowerOff { node: node.to_owned() })
+    }
+
+    /// Cuts a node's power for good: fencing finds it off and does not bring it back; only [`Lab::power_on`] does.
+    ///
+    /// # Errors
+    /// As [`Lab::power_off`].
+    pub fn unplug(&self, node: &str) -> Result<()> {
+        self.order(Order::Unplug { node: node.to_owned() })
     }
 
     /// Gives a node power; it boots if it was off.
@@ -306,6 +316,16 @@ impl Lab {
     /// No such node.
     pub fn restore_network(&self, node: &str) -> Result<()> {
         self.order(Order::Cut { node: node.to_owned(), cut: None })
+    }
+
+    /// A mail client at the mail group's virtual address, at work from now on.
+    ///
+    /// # Errors
+    /// This lab has no mail group.
+    pub fn mail_client(&self) -> Result<MailClient> {
+        let mail = self.facts.config.groups.iter().find(|g| g.kind == GroupKind::Mail);
+        let mail = mail.ok_or_else(|| LabError::Config { why: "this lab has no mail group".into() })?;
+        MailClient::start(&self.facts, mail.address)
     }
 
     /// Every time the shared store was seen mounted twice, by the watch from outside or by the sentinel in the group.

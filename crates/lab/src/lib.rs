@@ -27,6 +27,7 @@ mod error;
 mod facts;
 mod host;
 mod lab;
+pub mod mail;
 mod mon;
 mod network;
 mod node;

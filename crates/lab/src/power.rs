@@ -29,6 +29,8 @@ pub(crate) struct Power {
 pub(crate) struct State {
     /// It shall have power.
     wanted: bool,
+    /// The plug is out: no fence agent switches it on.
+    unplugged: bool,
     /// The lab ends; the thread goes.
     closing: bool,
     /// Process id of `systemd-nspawn`, while it runs.
@@ -51,8 +53,24 @@ impl Power {
 
     /// Gives power. A node that has it keeps it.
     pub(crate) fn on(&self) {
-        self.lock().wanted = true;
+        let mut state = self.lock();
+        state.wanted = true;
+        state.unplugged = false;
+        drop(state);
         self.changed.notify_all();
+    }
+
+    /// Gives power as a fence agent asks for it: nothing happens while the plug is out.
+    pub(crate) fn on_if_plugged(&self) {
+        if !self.lock().unplugged {
+            self.on();
+        }
+    }
+
+    /// [`Power::off`], and nothing but [`Power::on`] helps.
+    pub(crate) fn unplug(&self) -> Result<()> {
+        self.lock().unplugged = true;
+        self.off()
     }
 
     /// Takes the power away: returns when no process of the node is left.

@@ -61,9 +61,15 @@ pub(crate) fn wait_for<T>(
             Err(seen) if Instant::now() >= end => {
                 return Err(LabError::Timeout { what: what.to_owned(), seconds: patience.as_secs(), seen });
             }
-            Err(_) => std::thread::sleep(every),
+            Err(_) => pause(every),
         }
     }
+}
+
+/// Does nothing for a while.
+#[expect(clippy::disallowed_methods, reason = "the lab's threads are its own; no async code waits on them")]
+pub(crate) fn pause(time: Duration) {
+    std::thread::sleep(time);
 }
 
 /// Writes a file by way of a temporary one beside it, so that nobody sees half of it.

@@ -24,7 +24,7 @@ use crate::facts::Facts;
 use crate::network::{self, Cut, netns_path};
 use crate::node::{NodeDirs, run_dir};
 use crate::power::Power;
-use crate::shell::epoch_ms;
+use crate::shell::{epoch_ms, pause};
 use crate::watch::StoreWatch;
 
 /// How often it looks for orders; also the delay that fencing can get from it.
@@ -95,7 +95,7 @@ pub(crate) fn run(facts: Facts, ready: impl FnOnce()) -> Result<()> {
                 watched = Instant::now();
                 lock(&supervisor.watch).look(&supervisor.nodes);
             }
-            thread::sleep(TICK);
+            pause(TICK);
         }
     });
     Ok(())
@@ -132,6 +132,7 @@ impl Supervisor {
         match order {
             Order::Status => return Ok(Answer::Status(self.status())),
             Order::PowerOff { node } => self.node(&node)?.off()?,
+            Order::Unplug { node } => self.node(&node)?.unplug()?,
             Order::PowerOn { node } => self.node(&node)?.on(),
             Order::Freeze { node, frozen } => self.node(&node)?.freeze(frozen)?,
             Order::Cut { node, cut } => self.cut(&node, cut)?,
@@ -218,10 +219,10 @@ impl Supervisor {
                 return Ok(format!("ok {}", if on { "on" } else { "off" }));
             }
             "off" => self.node(node)?.off()?,
-            "on" => self.node(node)?.on(),
+            "on" => self.node(node)?.on_if_plugged(),
             "reboot" => {
                 self.node(node)?.off()?;
-                self.node(node)?.on();
+                self.node(node)?.on_if_plugged();
             }
             other => return Err(LabError::Refused { why: format!("no action {other}") }),
         }
