@@ -140,12 +140,12 @@ impl<'p> Walk<'p> {
     /// Steps from which there is a way through `after` to this one.
     pub(crate) fn ancestors(&self) -> Vec<BTreeSet<usize>> {
         let mut all: Vec<BTreeSet<usize>> = Vec::with_capacity(self.plan.steps.len());
-        for (index, step) in self.plan.steps.iter().enumerate() {
+        for step in &self.plan.steps {
             let mut mine = BTreeSet::new();
-            for earlier in 0..index {
+            for (earlier, its) in all.iter().enumerate() {
                 if step.after.contains(&self.plan.steps[earlier].id) {
                     mine.insert(earlier);
-                    mine.extend(all[earlier].iter().copied());
+                    mine.extend(its);
                 }
             }
             all.push(mine);

@@ -205,7 +205,7 @@ fn media(id: &str, title: &str, cite: &str) -> Payload {
 }
 
 /// The IIS fix that comes first.
-pub(crate) fn fix() -> Payload {
+fn fix() -> Payload {
     Payload {
         service: ServiceNeed::Either,
         restart: RestartNeed::Always,

@@ -5,10 +5,10 @@
 mod estates;
 mod script;
 
-use kaketsugi_estate::{EvidenceKind, ServerId};
-use kaketsugi_plan::{Action, Plan, Step, Target};
+use kaketsugi_estate::EvidenceKind;
+use kaketsugi_plan::{Plan, Step};
 
-pub(crate) use estates::{cluster, exchange, fix, group, hotfix, pacemaker, packages, release, server, sp2};
+pub(crate) use estates::{cluster, exchange, group, hotfix, pacemaker, packages, release, server, sp2};
 use script::Script;
 
 /// Three nodes of a Pacemaker cluster, the mail group on n1; each is patched while it is drained.
@@ -176,9 +176,4 @@ pub(crate) fn chain(plan: &mut Plan) {
     for (index, step) in plan.steps.iter_mut().enumerate() {
         step.after = index.checked_sub(1).map(|before| ids[before].clone()).into_iter().collect();
     }
-}
-
-/// Everything that a node's name stands in an action, for steps added by hand.
-pub(crate) fn verify_node_action(node: &str) -> Action {
-    Action::Verify { target: Target::Node(ServerId::new(node).unwrap()) }
 }

@@ -1,0 +1,124 @@
+//! E03-CLU-01 to 15 in the wrong order, virtual servers upgraded wrongly, evidence left out.
+
+use kaketsugi_estate::EvidenceKind;
+use kaketsugi_plan::{Action, Condition};
+
+use super::{Mutation, mutation};
+use crate::kit::{at, chain, copy_before, group, hotfix_plan, put_before, remove, server, service_pack};
+
+pub(super) fn mutations() -> Vec<Mutation> {
+    [order(), upgrades(), evidence()].into_iter().flatten().collect()
+}
+
+fn order() -> Vec<Mutation> {
+    vec![
+        mutation("exchange-offline-first", "an online move", service_pack, |p| {
+            remove(p, "take-offline/EVS1/1")
+        }),
+        mutation("exchange-offline-first", "an online move for a hotfix", hotfix_plan, |p| {
+            remove(p, "take-offline/EVS1/1");
+        }),
+        mutation("exchange-started-early", "07 before 06", service_pack, |p| {
+            put_before(p, "start-service/EXN2/1", "take-offline/EVS1/1");
+        }),
+        mutation("exchange-online-on-old", "online before the move", service_pack, |p| {
+            let Action::BringOnline { node, .. } = &mut at(p, "bring-online/EVS1/1").action else { return };
+            *node = server("EXN1");
+            put_before(p, "bring-online/EVS1/1", "move/EVS1/1");
+        }),
+        mutation("exchange-left-offline", "never online again", hotfix_plan, |p| {
+            remove(p, "bring-online/EVS1/1")
+        }),
+        mutation("exchange-failover-proof", "no proof", service_pack, |p| remove(p, "move/EVS1/2")),
+        mutation("exchange-failover-proof", "a move that may be skipped", hotfix_plan, |p| {
+            let Action::Move { proof, .. } = &mut at(p, "move/EVS1/2").action else { return };
+            *proof = false;
+        }),
+        mutation("exchange-failover-proof", "a move of an offline group", hotfix_plan, |p| {
+            remove(p, "move/EVS1/2");
+            let Action::Move { proof, .. } = &mut at(p, "move/EVS1/1").action else { return };
+            *proof = true;
+        }),
+        mutation("exchange-version-look", "a node", service_pack, |p| remove(p, "verify/EXN1/1")),
+        mutation("exchange-version-look", "the directory", service_pack, |p| {
+            at(p, "verify/EVS1/1").expects.retain(|c| !matches!(c, Condition::GroupVersion { .. }));
+        }),
+    ]
+}
+
+fn upgrades() -> Vec<Mutation> {
+    vec![
+        mutation("upgrade-not-asked", "after a hotfix", service_pack, |p| p.payload.group_upgrade = false),
+        mutation("upgrade-missing", "left out", service_pack, |p| remove(p, "upgrade-group/EVS1/1")),
+        mutation("upgrade-conditions", "the DTC", service_pack, |p| {
+            at(p, "upgrade-group/EVS1/1").requires.retain(|c| !matches!(c, Condition::KindOnline { .. }));
+        }),
+        mutation("upgrade-conditions", "the kept-online set", service_pack, |p| {
+            at(p, "upgrade-group/EVS1/1").requires.retain(|c| !matches!(c, Condition::OnlyKeptOnline { .. }));
+        }),
+        mutation("upgrade-conditions", "the node's release", service_pack, |p| {
+            at(p, "upgrade-group/EVS1/1").requires.retain(|c| !matches!(c, Condition::Installed { .. }));
+        }),
+        mutation("upgrade-unpatched-node", "from the old node", service_pack, |p| {
+            let Action::UpgradeGroup { node, .. } = &mut at(p, "upgrade-group/EVS1/1").action else { return };
+            *node = server("EXN1");
+        }),
+        mutation("upgrade-while-online", "after it is online", service_pack, |p| {
+            put_before(p, "bring-online/EVS1/1", "upgrade-group/EVS1/1");
+        }),
+        mutation("upgrade-parallel", "two at once", service_pack, |p| {
+            copy_before(p, "upgrade-group/EVS1/1", "bring-online/EVS1/1", |s| {
+                let Action::UpgradeGroup { group: id, .. } = &mut s.action else { return };
+                *id = group("EVS2");
+            });
+            at(p, "upgrade-group/EVS1/1/copy").after.clear();
+        }),
+        mutation("upgrade-again", "twice", service_pack, |p| {
+            copy_before(p, "upgrade-group/EVS1/1", "bring-online/EVS1/1", |_| ());
+        }),
+        mutation("upgrade-before-online", "online first", service_pack, |p| {
+            put_before(p, "bring-online/EVS1/1", "upgrade-group/EVS1/1");
+        }),
+        mutation("upgrade-pinned", "back to the old node", service_pack, |p| {
+            put_before(p, "move/EVS1/2", "install/EXN1/1");
+        }),
+    ]
+}
+
+fn evidence() -> Vec<Mutation> {
+    vec![
+        mutation("evidence-backup", "no backup", service_pack, |p| {
+            at(p, "install/EXN1/2")
+                .requires
+                .retain(|c| !matches!(c, Condition::Evidence { kind: EvidenceKind::FullBackup, .. }));
+        }),
+        mutation("evidence-backup-age", "a backup of any age", service_pack, |p| {
+            backup_age(p, None);
+        }),
+        mutation("evidence-backup-age", "a backup that is too old", service_pack, |p| {
+            backup_age(p, Some(25 * 3600));
+        }),
+        mutation("evidence-notes", "nobody read them", service_pack, |p| {
+            remove(p, "attest/ReleaseNotesRead/1")
+        }),
+        mutation("evidence-notes", "read too late", service_pack, |p| {
+            put_before(p, "attest/ReleaseNotesRead/1", "restart/EXN2/2");
+        }),
+        mutation("evidence-tried", "never tried", hotfix_plan, |p| remove(p, "attest/TriedInTest/1")),
+        mutation("evidence-backup-after", "no backup after", service_pack, |p| {
+            remove(p, "attest/BackupAfter/1");
+        }),
+        mutation("evidence-backup-after", "a backup half-way", service_pack, |p| {
+            put_before(p, "attest/BackupAfter/1", "install/EXN1/2");
+            chain(p);
+        }),
+    ]
+}
+
+fn backup_age(plan: &mut kaketsugi_plan::Plan, age: Option<u64>) {
+    for condition in &mut at(plan, "install/EXN2/2").requires {
+        if let Condition::Evidence { kind: EvidenceKind::FullBackup, age_max_seconds } = condition {
+            *age_max_seconds = age;
+        }
+    }
+}
