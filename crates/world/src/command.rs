@@ -108,13 +108,44 @@ impl World {
         }
     }
 
-    /// Goes on from a state of [`World::midway`] to the command's end.
+    /// Goes on from a state of [`World::midway`] to the command's end; as far as it still can, when something went
+    /// wrong meanwhile.
     #[must_use]
     pub fn finish(&self, command: &Command) -> Self {
         let mut world = self.clone();
-        world.end(command);
+        if world.can_end(command) {
+            world.end(command);
+        }
         world.settle();
         world
+    }
+
+    /// Whether what is at work can still come to its end: an installer that was killed doesn't.
+    fn can_end(&self, command: &Command) -> bool {
+        match command {
+            Command::Install { node, release, .. } => {
+                self.server(node).is_some_and(|s| s.answers() && s.installing.as_ref() == Some(release))
+            }
+            Command::Restart { node } => self.server(node).is_some_and(|s| !s.power),
+            Command::MoveGroup { cluster, to, .. } => self.members(cluster).contains(to),
+            Command::UpgradeGroup { cluster, group, from, .. } => {
+                self.owner(cluster, group) == Some(from)
+                    && self.cluster(cluster).and_then(|c| c.hidden.get(group)).is_some_and(|h| h.upgrading)
+                    && self.answers(from)
+            }
+            Command::StopService { node }
+            | Command::StartService { node }
+            | Command::Stage { node, .. }
+            | Command::Quiet { node }
+            | Command::PutBack { node, .. }
+            | Command::ConfigurePackages { node } => self.answers(node),
+            Command::Standby { cluster, .. }
+            | Command::Unstandby { cluster, .. }
+            | Command::TakeOffline { cluster, .. }
+            | Command::BringOnline { cluster, .. } => {
+                self.cluster(cluster).is_some_and(|c| self.is_visible(c))
+            }
+        }
     }
 
     /// The first half: what is there while the command is at work.

@@ -14,7 +14,7 @@
 //! | what would be down if one more node failed? | [`World::exposures`], [`World::exposures_during`] |
 //!
 //! After everything that happens the cluster's own reactions run to quiescence at once: Pacemaker's scheduler
-//! ([`pacemaker`]) and the fail-over and failback of Windows server clusters ([`windows`]). The world knows commands,
+//! (`pacemaker`) and the fail-over and failback of Windows server clusters (`windows`). The world knows commands,
 //! not plans or steps. It is part of the trusted base, and compared with `crm_simulate` and with real clusters.
 
 mod act_cluster;
@@ -31,6 +31,9 @@ mod settings;
 mod settle;
 mod state;
 mod windows;
+
+#[cfg(test)]
+mod tests;
 
 pub use command::{Command, Refusal};
 pub use fault::{Fault, Mishap};

@@ -81,8 +81,13 @@ fn fence_one(world: &mut World, id: &ClusterId) -> bool {
         server.lost = false;
     }
     if enabled && cut_off {
-        // `reboot` is the fencing action: the node loses its power and comes back.
-        world.kill_installer(&node);
+        // `reboot` is the fencing action: the node loses its power, its groups are recovered, and it comes back.
+        world.power_off(&node);
+        if let Some(server) = world.server_mut(&node) {
+            server.lost = false;
+        }
+        world.refresh_members(id);
+        put_in_place(world, id);
         world.boot(&node);
     }
     true
