@@ -111,6 +111,12 @@ fn install(
         ServiceNeed::Either => {}
     }
     requires.extend(people::needed_for_install(board, payload));
+    if board.release_on(node) == Some(ReleaseState::Partial)
+        && matches!(payload.content, Content::Packages(_))
+    {
+        // The install begins by completing what an interrupted package manager left behind.
+        board.act(Some(&Command::ConfigurePackages { node: node.clone() }))?;
+    }
     // As if a restart were asked for: that leads through every state that can come up.
     let exposes = board.act(Some(&Command::Install {
         node: node.clone(),

@@ -15,6 +15,8 @@ pub(crate) fn roll(
     reasons: &mut Vec<Reason>,
 ) -> Result<(), Refused> {
     prepare(sheet, board)?;
+    // What an earlier run left half-way is finished first: its users are cut off, or cut off from a way back.
+    groups::upgrade_in_place(sheet, board)?;
     let mut before: Option<ServerId> = None;
     while let Some((node, reason)) = order::next_node(board) {
         reasons.push(reason);
@@ -40,7 +42,6 @@ pub(crate) fn roll(
             }
         }
     }
-    // What is left of an upgrade that was begun earlier: groups on patched nodes that have yet to be upgraded.
     groups::upgrade_in_place(sheet, board)
 }
 

@@ -1,12 +1,12 @@
 //! Estates and snapshots for tests, a screen long.
-#![expect(clippy::unwrap_used, dead_code, reason = "a test that can't build its estate has failed; not every test uses all")]
+#![expect(dead_code, reason = "not every test uses every estate")]
 
 use std::collections::{BTreeMap, BTreeSet};
 
 use kaketsugi_estate::*;
 use kaketsugi_plan::{Content, Package, Payload, Plan, RestartNeed, ServiceNeed};
 
-pub fn id<T: std::str::FromStr>(name: &str) -> T
+pub(crate) fn id<T: std::str::FromStr>(name: &str) -> T
 where
     T::Err: std::fmt::Debug,
 {
@@ -43,13 +43,13 @@ fn seen(release: &str, state: ReleaseState) -> ServerSeen {
 }
 
 /// A Pacemaker cluster: nodes by name, groups with their owners.
-pub struct Pacemaker {
-    pub estate: Estate,
-    pub snapshot: Snapshot,
-    pub payload: Payload,
+pub(crate) struct Pacemaker {
+    pub(crate) estate: Estate,
+    pub(crate) snapshot: Snapshot,
+    pub(crate) payload: Payload,
 }
 
-pub fn pacemaker(nodes: &[&str], groups: &[(&str, &str)]) -> Pacemaker {
+pub(crate) fn pacemaker(nodes: &[&str], groups: &[(&str, &str)]) -> Pacemaker {
     let cluster: ClusterId = id("mail");
     let estate = Estate {
         name: "test".into(),
@@ -93,7 +93,11 @@ pub fn pacemaker(nodes: &[&str], groups: &[(&str, &str)]) -> Pacemaker {
             ClusterSeen {
                 kind: ClusterKind::Pacemaker,
                 nodes: nodes.iter().map(|n| (id(n), NodeSeen { state: NodeState::Online })).collect(),
-                quorum: QuorumSeen { has: Some(true), two_node: nodes.len() == 2, wait_for_all: nodes.len() == 2 },
+                quorum: QuorumSeen {
+                    has: Some(true),
+                    two_node: nodes.len() == 2,
+                    wait_for_all: nodes.len() == 2,
+                },
                 groups: groups.iter().enumerate().map(|(i, (g, o))| (id(g), group(i, o))).collect(),
                 trouble: Vec::new(),
                 configuration: Some("c0ffee".into()),
@@ -131,7 +135,7 @@ pub fn pacemaker(nodes: &[&str], groups: &[(&str, &str)]) -> Pacemaker {
 }
 
 /// An Exchange 2003 cluster on Windows Server 2003, everything at SP1.
-pub fn exchange(nodes: &[&str], groups: &[(&str, &str)], release: &str) -> Pacemaker {
+pub(crate) fn exchange(nodes: &[&str], groups: &[(&str, &str)], release: &str) -> Pacemaker {
     let cluster: ClusterId = id("CLUS1");
     let estate = Estate {
         name: "test".into(),
@@ -216,12 +220,17 @@ pub fn exchange(nodes: &[&str], groups: &[(&str, &str)], release: &str) -> Pacem
 }
 
 /// The plan as a transcript: who does what, one line a step.
-pub fn transcript(plan: &Plan) -> String {
+pub(crate) fn transcript(plan: &Plan) -> String {
     let mut text = String::new();
     for step in &plan.steps {
         let when = step.when.as_ref().map(|w| format!(" when {w}")).unwrap_or_default();
-        let down: BTreeSet<String> = step.interrupts.iter().map(|i| format!("{} {:?}", i.group, i.phase)).collect();
-        let down = if down.is_empty() { String::new() } else { format!("  [{}]", down.into_iter().collect::<Vec<_>>().join(", ")) };
+        let down: BTreeSet<String> =
+            step.interrupts.iter().map(|i| format!("{} {:?}", i.group, i.phase)).collect();
+        let down = if down.is_empty() {
+            String::new()
+        } else {
+            format!("  [{}]", down.into_iter().collect::<Vec<_>>().join(", "))
+        };
         text.push_str(&format!("{} | {}{when}{down}\n", step.id, step.title));
     }
     text

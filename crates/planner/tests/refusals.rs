@@ -1,0 +1,134 @@
+//! What forbids a plan: each thing by itself, with the finding that names it.
+
+mod testkit;
+
+use kaketsugi_estate::{GroupState, NodeState, Product, Trouble};
+use testkit::{Pacemaker, id, pacemaker};
+
+fn refused(change: impl FnOnce(&mut Pacemaker)) -> Vec<String> {
+    let mut kit = pacemaker(&["n1", "n2", "n3"], &[("mail", "n1")]);
+    change(&mut kit);
+    match kaketsugi_planner::plan(&kit.estate, &kit.snapshot, &kit.payload) {
+        Ok(_) => Vec::new(),
+        Err(refused) => refused.findings.into_iter().map(|f| f.code).collect(),
+    }
+}
+
+fn trouble(trouble: Trouble) -> Vec<String> {
+    refused(|kit| kit.snapshot.clusters.get_mut(&id("mail")).unwrap().trouble.push(trouble))
+}
+
+fn node(state: NodeState) -> Vec<String> {
+    refused(|kit| {
+        kit.snapshot.clusters.get_mut(&id("mail")).unwrap().nodes.get_mut(&id("n2")).unwrap().state = state;
+    })
+}
+
+#[test]
+fn nothing_wrong_is_not_refused() {
+    assert_eq!(refused(|_| {}), [""; 0]);
+}
+
+#[test]
+fn each_trouble_of_the_cluster() {
+    let name = || "mail".to_owned();
+    let cases = [
+        (Trouble::MaintenanceMode, "cluster/maintenance-mode"),
+        (Trouble::Unmanaged { resource: name() }, "cluster/unmanaged"),
+        (Trouble::FailedAction { resource: name(), node: name(), what: name() }, "cluster/failed-action"),
+        (Trouble::FailCount { resource: name(), node: name(), count: 1 }, "cluster/fail-count"),
+        (Trouble::FencingPending { target: name() }, "cluster/fencing-pending"),
+        (Trouble::FencingFailed { target: name() }, "cluster/fencing-failed"),
+        (Trouble::FencingDisabled, "cluster/fencing-disabled"),
+        (Trouble::Unclean { node: name() }, "cluster/node-unclean"),
+        (Trouble::NoQuorum, "cluster/no-quorum"),
+        (Trouble::UnitEnabled { unit: name() }, "cluster/unit-enabled"),
+        (Trouble::UnmodelledConstraint { id: name(), what: name() }, "cluster/unmodelled-constraint"),
+        (Trouble::StopNearTimeout { resource: name(), percent: 90 }, "cluster/stop-near-timeout"),
+        (Trouble::Stopped { resource: name() }, "cluster/resource-stopped"),
+        (Trouble::Unreadable { what: name() }, "probe/unreadable"),
+    ];
+    for (it, code) in cases {
+        assert_eq!(trouble(it.clone()), [code], "{it:?}");
+    }
+}
+
+#[test]
+fn fencing_may_be_disabled_where_policy_says_so() {
+    let codes = refused(|kit| {
+        kit.estate.policy.allow_fencing_disabled = true;
+        kit.snapshot.clusters.get_mut(&id("mail")).unwrap().trouble.push(Trouble::FencingDisabled);
+    });
+    assert_eq!(codes, [""; 0]);
+}
+
+#[test]
+fn nodes_that_are_not_well() {
+    assert_eq!(node(NodeState::Maintenance), ["cluster/maintenance-node"]);
+    assert_eq!(node(NodeState::Unclean), ["cluster/node-unclean"]);
+    assert_eq!(node(NodeState::Offline), ["cluster/node-offline"]);
+    assert_eq!(node(NodeState::Pending), ["cluster/node-offline"]);
+    assert_eq!(node(NodeState::Standby), [""; 0]);
+}
+
+#[test]
+fn what_is_not_known_is_not_safe() {
+    let server = |change: fn(&mut kaketsugi_estate::ServerSeen)| {
+        refused(|kit| change(kit.snapshot.servers.get_mut(&id("n2")).unwrap()))
+    };
+    assert_eq!(server(|s| s.reached = false), ["server/unreached"]);
+    assert_eq!(server(|s| s.releases.clear()), ["release/unknown-state"]);
+    assert_eq!(server(|s| s.installer_running = None), ["server/installer-running"]);
+    assert_eq!(server(|s| s.installer_running = Some(true)), ["server/installer-running"]);
+    assert_eq!(server(|s| s.trouble.push(Trouble::PackagesHeld { packages: vec![] })), ["packages/held"]);
+    assert_eq!(server(|s| s.trouble.push(Trouble::PackagesBroken { packages: vec![] })), ["packages/broken"]);
+    assert_eq!(
+        server(|s| s.trouble.push(Trouble::PackageLockHeld { by: "apt".into() })),
+        ["packages/locked"]
+    );
+    assert_eq!(refused(|kit| kit.snapshot.clusters.clear()), ["cluster/unreadable"]);
+}
+
+#[test]
+fn groups_that_are_not_well_or_have_nowhere_to_go() {
+    let group = |change: fn(&mut kaketsugi_estate::GroupSeen)| {
+        refused(|kit| {
+            let cluster = kit.snapshot.clusters.get_mut(&id("mail")).unwrap();
+            change(cluster.groups.get_mut(&id("mail")).unwrap());
+        })
+    };
+    assert_eq!(group(|g| g.state = GroupState::Failed), ["cluster/group-not-well"]);
+    assert_eq!(group(|g| g.healthy = Some(false)), ["cluster/group-unhealthy"]);
+    assert_eq!(group(|g| g.placement.scores.retain(|n, _| n.as_str() == "n1")), ["plan/no-other-owner"]);
+}
+
+#[test]
+fn estate_and_cluster_disagree() {
+    let codes = refused(|kit| {
+        kit.estate.servers.remove(&id("n3"));
+        kit.estate.clusters.get_mut(&id("mail")).unwrap().nodes.retain(|n| n.as_str() != "n3");
+    });
+    assert_eq!(codes, ["cluster/node-unlisted"]);
+    let codes = refused(|kit| {
+        kit.snapshot.clusters.get_mut(&id("mail")).unwrap().nodes.remove(&id("n3"));
+    });
+    assert_eq!(codes, ["cluster/node-missing"]);
+}
+
+#[test]
+fn a_release_for_another_product() {
+    let codes = refused(|kit| kit.payload.product = Product::Exchange2003);
+    assert!(codes.iter().all(|c| c == "release/wrong-product"), "{codes:?}");
+    assert_eq!(codes.len(), 3);
+}
+
+#[test]
+fn every_mistake_is_told_at_once() {
+    let codes = refused(|kit| {
+        kit.snapshot.servers.get_mut(&id("n2")).unwrap().installer_running = None;
+        kit.snapshot.clusters.get_mut(&id("mail")).unwrap().trouble.push(Trouble::MaintenanceMode);
+        kit.snapshot.clusters.get_mut(&id("mail")).unwrap().nodes.get_mut(&id("n3")).unwrap().state =
+            NodeState::Unclean;
+    });
+    assert_eq!(codes, ["server/installer-running", "cluster/node-unclean", "cluster/maintenance-mode"]);
+}
