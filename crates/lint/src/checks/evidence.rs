@@ -50,6 +50,13 @@ pub(super) const CHECKS: &[Check] = &[
         rule: Cite::exchange("E03-BACKUP-AFTER"),
         find: backup_after,
     },
+    Check {
+        code: "evidence-never-comes",
+        asks: "Evidence that a step asks for is there, or is attested before it.",
+        hint: "let a person attest it before the step that needs it",
+        rule: Cite::NONE,
+        find: never_comes,
+    },
 ];
 
 /// Whether the register requires a rule of this plan. What it only recommends for a release (a hotfix that leaves the
@@ -122,4 +129,24 @@ fn backup_after(walk: &Walk<'_>) -> Vec<Found> {
     } else {
         vec![Found::plan(format!("nobody makes a full backup after {}", last.step.id))]
     }
+}
+
+fn never_comes(walk: &Walk<'_>) -> Vec<Found> {
+    let mut found = Vec::new();
+    for m in walk.moments() {
+        for condition in &m.step.requires {
+            let Condition::Evidence { kind, .. } = condition else { continue };
+            let there = walk.plan.snapshot.evidence.iter().any(|e| e.kind == *kind);
+            let attested = walk.moments().any(|a| {
+                a.index < m.index && matches!(a.step.action, Action::Attest { evidence } if evidence == *kind)
+            });
+            if !there && !attested {
+                found.push(Found::at(
+                    m.step,
+                    format!("there is no evidence of {kind:?}, and nobody is asked for it"),
+                ));
+            }
+        }
+    }
+    found
 }

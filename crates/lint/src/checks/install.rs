@@ -40,7 +40,7 @@ pub(super) const CHECKS: &[Check] = &[
     },
     Check {
         code: "install-staged-late",
-        asks: "All nodes are staged before the first one is drained, moved off or stopped.",
+        asks: "All nodes of a cluster are staged before the first one is drained, moved off or stopped.",
         hint: "stage every node first: what is missing is to be found while everything still runs",
         rule: Cite::NONE,
         find: staged_late,
@@ -51,6 +51,13 @@ pub(super) const CHECKS: &[Check] = &[
         hint: "quiet the node first",
         rule: Cite::both("E03-CLU-07-START", "POLICY-RC.D"),
         find: not_quiet,
+    },
+    Check {
+        code: "install-quiet-late",
+        asks: "All nodes of a cluster are quiet before the first one is drained, moved off or stopped.",
+        hint: "quiet every node first: an update or a failback elsewhere would be a second thing out",
+        rule: Cite::both("E03-CLU-07-START", "POLICY-RC.D"),
+        find: quiet_late,
     },
     Check {
         code: "install-first",
@@ -134,16 +141,31 @@ fn unstaged(walk: &Walk<'_>) -> Vec<Found> {
 }
 
 fn staged_late(walk: &Walk<'_>) -> Vec<Found> {
-    let Some(first) = walk.first(|m| takes_something_out(m)) else { return Vec::new() };
-    walk.moments()
-        .filter(|m| m.index > first.index && matches!(m.step.action, Action::Stage { .. }))
-        .map(|m| {
-            Found::at(m.step, format!("it comes after {}, which takes something out already", first.step.id))
-        })
-        .collect()
+    late(walk, |action| matches!(action, Action::Stage { .. }))
 }
 
-fn takes_something_out(m: &Moment<'_, '_>) -> bool {
+fn quiet_late(walk: &Walk<'_>) -> Vec<Found> {
+    late(walk, |action| matches!(action, Action::Quiet { .. }))
+}
+
+/// Steps of a kind that come after something in their cluster was taken out.
+fn late(walk: &Walk<'_>, kind: impl Fn(&Action) -> bool) -> Vec<Found> {
+    let mut found = Vec::new();
+    for m in walk.moments().filter(|m| kind(&m.step.action)) {
+        let cluster = walk.cluster_of(m.step);
+        let first = walk.first(|f| takes_something_out(f) && walk.cluster_of(f.step) == cluster);
+        if let Some(first) = first.filter(|f| f.index < m.index && cluster.is_some()) {
+            found.push(Found::at(
+                m.step,
+                format!("it comes after {}, which takes something out already", first.step.id),
+            ));
+        }
+    }
+    found
+}
+
+/// Whether a step takes a node or a group out, for however short a time.
+pub(super) fn takes_something_out(m: &Moment<'_, '_>) -> bool {
     matches!(
         m.step.action,
         Action::Drain { .. }

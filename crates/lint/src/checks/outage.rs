@@ -3,10 +3,10 @@
 use kaketsugi_estate::{ClusterId, NodeState, ServerId};
 use kaketsugi_plan::{Action, Condition, ReasonKind};
 
-use crate::checks::install::has_settings;
+use crate::checks::install::{has_settings, takes_something_out};
 use crate::ledger::{Ledger, Service};
 use crate::objection::{Check, Cite, Found};
-use crate::walk::{Moment, Walk, names};
+use crate::walk::{Moment, Walk, has_work, names};
 
 pub(super) const CHECKS: &[Check] = &[
     Check {
@@ -52,6 +52,20 @@ pub(super) const CHECKS: &[Check] = &[
         find: not_readmitted,
     },
     Check {
+        code: "outage-readmit-early",
+        asks: "A node is readmitted only when it is patched and its cluster service runs.",
+        hint: "readmit the node after its install, and after its cluster service was started",
+        rule: Cite::debian("PCMK-STANDBY"),
+        find: readmit_early,
+    },
+    Check {
+        code: "outage-while-offline",
+        asks: "No node is taken out while a group is offline by the run's own doing.",
+        hint: "bring the group online first: its users wait",
+        rule: Cite::exchange("E03-CLU-12-OTHER-NODE"),
+        find: while_offline,
+    },
+    Check {
         code: "outage-standby-lifted",
         asks: "A node that was found in standby stays so.",
         hint: "leave the node in standby: somebody put it there",
@@ -95,7 +109,7 @@ fn out<'p>(walk: &Walk<'p>, books: &Ledger<'p>, cluster: &ClusterId) -> Vec<&'p 
     };
     books
         .cluster_nodes(cluster)
-        .filter(|(id, n)| n.service == Service::Stopped || n.drained || n.standby && ours(id))
+        .filter(|(id, n)| n.service != Service::Running || n.drained || n.standby && ours(id))
         .map(|(id, _)| id)
         .collect()
 }
@@ -212,6 +226,42 @@ fn not_readmitted(walk: &Walk<'_>) -> Vec<Found> {
         .collect()
 }
 
+fn readmit_early(walk: &Walk<'_>) -> Vec<Found> {
+    let mut found = Vec::new();
+    for m in walk.moments() {
+        let Action::Readmit { node, .. } = &m.step.action else { continue };
+        if m.before.nodes.get(node).is_some_and(|n| n.service != Service::Running) {
+            found.push(Found::at(m.step, format!("the cluster service on {node} may not run then")));
+        } else if has_work(&walk.plan.payload, node) && !m.before.patched(node) {
+            found.push(Found::at(m.step, format!("{node} isn't patched then")));
+        }
+    }
+    found
+}
+
+fn while_offline(walk: &Walk<'_>) -> Vec<Found> {
+    let mut found = Vec::new();
+    for m in walk.moments() {
+        let (Action::Drain { node, .. }
+        | Action::StopService { node, .. }
+        | Action::Restart { node }
+        | Action::Install { node, .. }) = &m.step.action
+        else {
+            continue;
+        };
+        let cluster = m.before.cluster_of(node);
+        // A group that was found offline is on its way back from an earlier failure: that may take a node.
+        let ours = |key| walk.start().groups.get(key).is_some_and(|g| g.serving);
+        let offline =
+            m.before.groups.iter().filter(|(key, g)| Some(key.0) == cluster && g.offline && ours(*key));
+        let groups: Vec<_> = offline.map(|(key, _)| key.1).collect();
+        if !groups.is_empty() {
+            found.push(Found::at(m.step, format!("{} is offline meanwhile", names(groups))));
+        }
+    }
+    found
+}
+
 fn standby_lifted(walk: &Walk<'_>) -> Vec<Found> {
     let found_so = |cluster: &ClusterId, node: &ServerId| {
         walk.seen(cluster).and_then(|c| c.nodes.get(node)).is_some_and(|n| n.state == NodeState::Standby)
@@ -245,31 +295,20 @@ fn not_put_back(walk: &Walk<'_>) -> Vec<Found> {
         .map(|(id, _)| Found::plan(format!("{id} is left quiet")))
         .collect();
     for m in walk.moments() {
-        let (Action::Install { node, .. } | Action::Restart { node } | Action::StopService { node, .. }) =
-            &m.step.action
-        else {
-            continue;
-        };
-        let early = walk.first(|e| {
-            e.index < m.index && matches!(&e.step.action, Action::PutBack { node: n } if n == node)
+        let Action::PutBack { node } = &m.step.action else { continue };
+        let later = walk.first(|l| {
+            l.index > m.index
+                && match m.before.cluster_of(node) {
+                    // Failback of one node moves groups that another one's turn rests on.
+                    Some(cluster) => takes_something_out(l) && walk.cluster_of(l.step) == Some(cluster),
+                    None => takes_something_out(l) && l.step.action.node() == Some(node),
+                }
         });
-        if let Some(early) = early {
-            found.push(Found::at(early.step, format!("{node} is still to be changed by {}", m.step.id)));
+        if let Some(later) = later {
+            found.push(Found::at(m.step, format!("{} is still to come", later.step.id)));
         }
     }
     found
-}
-
-fn takes_out(m: &Moment<'_, '_>) -> bool {
-    matches!(
-        m.step.action,
-        Action::Drain { .. }
-            | Action::Move { .. }
-            | Action::TakeOffline { .. }
-            | Action::StopService { .. }
-            | Action::Restart { .. }
-            | Action::Install { .. }
-    )
 }
 
 fn health_gate(walk: &Walk<'_>) -> Vec<Found> {
@@ -287,8 +326,9 @@ fn health_gate(walk: &Walk<'_>) -> Vec<Found> {
                 }
                 _ => false,
             };
-            let next =
-                walk.first(|n| n.index > m.index && takes_out(n) && walk.cluster_of(n.step) == Some(cluster));
+            let next = walk.first(|n| {
+                n.index > m.index && takes_something_out(n) && walk.cluster_of(n.step) == Some(cluster)
+            });
             let until = next.as_ref().map_or(usize::MAX, |n| n.index);
             let looked = m.step.expects.iter().any(says)
                 || walk.moments().any(|n| n.index > m.index && n.index < until && n.conditions().any(says))
@@ -338,7 +378,7 @@ fn unsoaked(walk: &Walk<'_>, cluster: &ClusterId, wanted: u32) -> Option<Found> 
         .any(|(id, n)| n.service == Service::Running && touched.before.patched(id));
     let soaked = walk.moments().any(|m| {
         (first.index..last.index).contains(&m.index)
-            && matches!(&m.step.action, Action::Soak { node, seconds, .. } if *seconds >= wanted && m.before.patched(node))
+            && matches!(&m.step.action, Action::Soak { node, seconds, .. } if *seconds >= wanted && m.before.patched(node) && m.before.carries(node))
     });
     (runs && !soaked).then(|| {
         let why =

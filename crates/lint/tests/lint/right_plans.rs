@@ -17,6 +17,30 @@ fn exchange_2003_hotfix_on_two_nodes() {
     assert_eq!(said(&kit::hotfix_plan()), "");
 }
 
+#[test]
+fn no_step_that_changes_something_can_be_left_out_unseen() {
+    for right in [kit::three_nodes(), kit::service_pack(), kit::hotfix_plan()] {
+        for step in right.steps.iter().filter(|s| !s.action.only_looks()) {
+            let mut plan = right.clone();
+            kit::remove(&mut plan, step.id.as_str());
+            assert_ne!(said(&plan), "", "{} was left out", step.id);
+        }
+    }
+}
+
+#[test]
+fn no_condition_before_a_step_can_be_left_out_unseen() {
+    for right in [kit::three_nodes(), kit::service_pack(), kit::hotfix_plan()] {
+        for step in &right.steps {
+            for (index, condition) in step.requires.iter().enumerate() {
+                let mut plan = right.clone();
+                kit::at(&mut plan, step.id.as_str()).requires.remove(index);
+                assert_ne!(said(&plan), "", "{}: `{condition}` was left out", step.id);
+            }
+        }
+    }
+}
+
 fn said(plan: &kaketsugi_plan::Plan) -> String {
     kaketsugi_lint::lint(plan).iter().map(|o| format!("{o}\n")).collect()
 }

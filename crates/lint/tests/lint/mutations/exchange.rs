@@ -105,6 +105,9 @@ fn evidence() -> Vec<Mutation> {
             put_before(p, "attest/ReleaseNotesRead/1", "restart/EXN2/2");
         }),
         mutation("evidence-tried", "never tried", hotfix_plan, |p| remove(p, "attest/TriedInTest/1")),
+        mutation("evidence-never-comes", "nobody makes the backup", service_pack, |p| {
+            remove(p, "attest/FullBackup/1")
+        }),
         mutation("evidence-backup-after", "no backup after", service_pack, |p| {
             remove(p, "attest/BackupAfter/1");
         }),

@@ -44,6 +44,14 @@ fn installs() -> Vec<Mutation> {
         mutation("install-not-quiet", "failback is on", service_pack, |p| {
             put_before(p, "quiet/EXN2/1", "start-service/EXN2/1");
         }),
+        mutation(
+            "install-quiet-late",
+            "the last node's timers run during the first drain",
+            three_nodes,
+            |p| {
+                put_before(p, "quiet/n1/1", "drain/n1/1");
+            },
+        ),
         mutation("install-first", "no IIS fix", service_pack, |p| remove(p, "install/EXN2/1")),
         mutation("install-first", "the IIS fix last", service_pack, |p| {
             put_before(p, "install/EXN2/1", "restart/EXN2/2");
@@ -69,6 +77,9 @@ fn outages() -> Vec<Mutation> {
         }),
         mutation("outage-two-nodes", "EXN1 stopped before EXN2 runs", service_pack, |p| {
             put_before(p, "stop-service/EXN1/1", "start-service/EXN2/1");
+        }),
+        mutation("outage-two-nodes", "n3 before it is sure that n2 is back", three_nodes, |p| {
+            put_before(p, "start-service/n2/1", "install/n3/1");
         }),
         mutation("outage-quorum", "two of three stopped", three_nodes, |p| {
             put_before(p, "start-service/n2/1", "verify/c1/1");
@@ -111,6 +122,16 @@ fn returns() -> Vec<Mutation> {
             remove(p, "drain/n3/1");
             remove(p, "readmit/n3/1");
         }),
+        mutation("outage-readmit-early", "before its service was started", three_nodes, |p| {
+            put_before(p, "readmit/n2/1", "start-service/n2/1");
+        }),
+        mutation("outage-readmit-early", "before it is patched", three_nodes, |p| {
+            put_before(p, "readmit/n2/1", "install/n2/1");
+        }),
+        mutation("outage-while-offline", "the next node while users wait", hotfix_plan, |p| {
+            put_before(p, "bring-online/EVS1/1", "stop-service/EXN1/1");
+            put_before(p, "stop-service/EXN1/1", "bring-online/EVS1/1");
+        }),
         mutation("outage-standby-lifted", "somebody put n3 there", three_nodes, found_in_standby),
         mutation("outage-not-started", "EXN1 stays stopped", service_pack, |p| {
             remove(p, "start-service/EXN1/1")
@@ -119,6 +140,9 @@ fn returns() -> Vec<Mutation> {
         mutation("outage-not-put-back", "put back too early", three_nodes, |p| {
             put_before(p, "put-back/n1/1", "restart/n1/1");
         }),
+        mutation("outage-not-put-back", "failback is on while EXN1 is patched", service_pack, |p| {
+            put_before(p, "put-back/EXN2/1", "install/EXN1/2");
+        }),
         mutation("outage-health-gate", "nobody looks after the drain", three_nodes, |p| {
             at(p, "drain/n1/1").expects.retain(|c| !matches!(c, Condition::Healthy { .. }));
         }),
@@ -126,6 +150,9 @@ fn returns() -> Vec<Mutation> {
         mutation("outage-soak", "too short", three_nodes, |p| {
             let Action::Soak { seconds, .. } = &mut at(p, "soak/n2/1").action else { return };
             *seconds = 1;
+        }),
+        mutation("outage-soak", "a node that isn't back is watched", three_nodes, |p| {
+            put_before(p, "soak/n2/1", "readmit/n2/1");
         }),
         mutation("outage-soak", "an old node is watched", three_nodes, |p| {
             let Action::Soak { node, .. } = &mut at(p, "soak/n2/1").action else { return };
