@@ -197,6 +197,17 @@ pub enum HostKeyProblem {
         /// That line, from 1.
         line: usize,
     },
+    /// The key shown, or that of the authority which vouches for it, is weaker than ssh_config allows.
+    Weak {
+        /// The name looked up.
+        name: String,
+        /// The algorithm of the key.
+        algorithm: String,
+        /// The fingerprint of the key.
+        fingerprint: String,
+        /// What is too weak about it.
+        why: String,
+    },
     /// A file marks the key shown as revoked.
     Revoked {
         /// The name looked up.
@@ -232,6 +243,10 @@ impl fmt::Display for HostKeyProblem {
                 f,
                 "THE HOST KEY HAS CHANGED: {name} showed {algorithm} {fingerprint}, but {}:{line} knows another key. Either somebody stands between, or the host was installed anew: compare the fingerprint at its console before that line is corrected",
                 file.display()
+            ),
+            HostKeyProblem::Weak { name, algorithm, fingerprint, why } => write!(
+                f,
+                "the host key is too weak: {name} showed {algorithm} {fingerprint}: {why}. Give the host a stronger key, or allow this one in ssh_config"
             ),
             HostKeyProblem::Revoked { name, fingerprint, file, line } => write!(
                 f,

@@ -13,9 +13,9 @@ use russh::keys::agent::client::AgentClient;
 use russh::keys::{HashAlg, PrivateKey, PrivateKeyWithHashAlg, PublicKey, load_public_key, load_secret_key};
 use tokio::net::UnixStream;
 
-use super::connection::Watcher;
 use super::public_beside;
 use super::resolve::Hop;
+use super::watcher::Watcher;
 use crate::Error;
 use crate::text::one_line;
 

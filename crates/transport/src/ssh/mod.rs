@@ -21,6 +21,7 @@ mod resolve;
 #[cfg(test)]
 mod resolve_tests;
 mod session;
+mod watcher;
 
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
@@ -102,12 +103,9 @@ impl Settings {
         Ok(Self::new(account.dir, account.name, agent))
     }
 
-    fn identities_files(&self, names: &[&str]) -> Vec<PathBuf> {
-        names.iter().map(|name| self.home.join(".ssh").join(name)).collect()
-    }
-
     fn identity_files_default(&self) -> Vec<PathBuf> {
-        self.identities_files(&["id_rsa", "id_ecdsa", "id_ecdsa_sk", "id_ed25519", "id_ed25519_sk"])
+        let names = ["id_rsa", "id_ecdsa", "id_ecdsa_sk", "id_ed25519", "id_ed25519_sk"];
+        names.iter().map(|name| self.home.join(".ssh").join(name)).collect()
     }
 }
 
@@ -223,7 +221,7 @@ impl Host for SshHost {
     }
 }
 
-/// Reads a file that holds a public key beside a private one.
+/// Where the public key lies that belongs to a private one.
 fn public_beside(file: &Path) -> PathBuf {
     let mut name = file.as_os_str().to_owned();
     name.push(".pub");

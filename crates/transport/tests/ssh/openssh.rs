@@ -120,7 +120,8 @@ async fn a_command_given_up_by_the_caller_leaves_no_session_behind() {
     let forever = Command::new("sleep 30");
     // More than MaxSessions (10) of them.
     for _ in 0..15 {
-        let _ = tokio::time::timeout(Duration::from_millis(100), host.run(&forever)).await;
+        let given_up = tokio::time::timeout(Duration::from_millis(100), host.run(&forever)).await;
+        assert!(given_up.is_err(), "it was over before we gave it up: {given_up:?}");
     }
     assert!(host.run(&Command::new("true")).await.unwrap().exit.is_success());
 }

@@ -225,12 +225,14 @@ async fn an_unknown_jump_host_is_refused_by_its_own_name() {
 }
 
 #[tokio::test]
-async fn an_absent_host_is_waited_for_once() {
+async fn a_silent_host_is_waited_for_once() {
     let site = Site::new();
-    // An address for documentation (RFC 5737): nothing answers, whether the packets vanish or are refused.
+    let silent = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
     let mut settings = site.settings();
     settings.connect_timeout = Duration::from_millis(500);
-    let host = Client::new(settings).unwrap().host(&Target::new("absent", "192.0.2.1")).unwrap();
+    let target =
+        Target { port: Some(silent.local_addr().unwrap().port()), ..Target::new("silent", "127.0.0.1") };
+    let host = Client::new(settings).unwrap().host(&target).unwrap();
     let begun = Instant::now();
     let command = Command::new("true");
     let (a, b, c) = tokio::join!(host.run(&command), host.run(&command), host.run(&command));
@@ -263,4 +265,19 @@ async fn a_closed_port_a_silent_port_and_a_port_that_is_no_ssh() {
         stream.write_all(b"HTTP/1.1 400 Bad Request\r\n\r\n").await.unwrap();
     });
     assert!(matches!(refused(&at(port)).await, Error::Unreachable { .. }));
+}
+
+#[tokio::test]
+async fn a_weak_host_key_is_refused_though_it_is_known() {
+    if !available() {
+        return;
+    }
+    let site = Site::new();
+    let rsa = site.path("rsa_key");
+    run("ssh-keygen", &["-q", "-t", "rsa", "-b", "2048", "-N", "", "-f", rsa.to_str().unwrap()]);
+    let server = Sshd::start_with(&site, "a", &format!("HostKey {}", rsa.display()));
+    let public = fs::read_to_string(site.path("rsa_key.pub")).unwrap();
+    site.know(&format!("{} {public}", server.name()));
+    site.write_config("RequiredRSASize 3072\n");
+    assert!(matches!(problem(refused(&site.host(&server)).await), HostKeyProblem::Weak { .. }));
 }

@@ -1,5 +1,10 @@
 //! A real OpenSSH server on a free port of the loopback, with keys and settings of its own.
 
+#![expect(
+    clippy::disallowed_methods,
+    reason = "a test's fixture may wait while its only thread has nothing else to do"
+)]
+
 use std::fs;
 use std::net::{TcpListener, TcpStream};
 use std::os::unix::fs::PermissionsExt;
@@ -17,13 +22,15 @@ pub(crate) fn available() -> bool {
     if Path::new(SSHD).exists() {
         return true;
     }
-    // One process at a time: each test runs in its own.
-    let lock = fs::File::create("/tmp/kaketsugi-transport-apt.lock").unwrap();
-    lock.lock().unwrap();
-    let root = nix::unistd::getuid().is_root();
-    if root && Path::new("/etc/debian_version").exists() && !Path::new(SSHD).exists() {
+    if nix::unistd::getuid().is_root() && Path::new("/etc/debian_version").exists() {
+        // One process at a time: each test runs in its own.
+        let lock = fs::File::create("/tmp/kaketsugi-transport-apt.lock").unwrap();
+        lock.lock().unwrap();
         for arguments in [&["update"][..], &["install", "--yes", "--no-install-recommends", "openssh-server"]]
         {
+            if Path::new(SSHD).exists() {
+                break;
+            }
             let _ = Command::new("apt-get")
                 .args(arguments)
                 .env("DEBIAN_FRONTEND", "noninteractive")
@@ -129,8 +136,6 @@ impl Sshd {
         fs::create_dir(&dir).unwrap();
         let host_key_file = dir.join("host_key");
         site.keygen(&host_key_file, "");
-        let public = fs::read_to_string(dir.join("host_key.pub")).unwrap();
-        let host_key = public.split_whitespace().take(2).collect::<Vec<_>>().join(" ");
         let authorized = dir.join("authorized_keys");
         fs::copy(site.key().with_extension("pub"), &authorized).unwrap();
         if nix::unistd::getuid().is_root() {
@@ -138,50 +143,59 @@ impl Sshd {
             fs::create_dir_all("/run/sshd").unwrap();
             fs::set_permissions("/run/sshd", fs::Permissions::from_mode(0o755)).unwrap();
         }
-        let port = free_port();
-        let log = dir.join("log");
         let config = dir.join("sshd_config");
-        fs::write(
-            &config,
+        let text = format!(
             // The first value counts: what a test asks for stands before the defaults.
-            format!(
-                "{more}\nPort {port}\nListenAddress 127.0.0.1\nHostKey {}\nPidFile none\nStrictModes no\nUsePAM no\n\
-                 PermitRootLogin yes\nAuthorizedKeysFile {}\nSetEnv HOME={}\nPasswordAuthentication no\n\
-                 KbdInteractiveAuthentication no\nMaxStartups 200\nLogLevel DEBUG1\n",
-                host_key_file.display(),
-                authorized.display(),
-                // The account's own start-up files are none of the tests' business, and can take their time.
-                dir.display(),
-            ),
-        )
-        .unwrap();
-        Self::launch(config, port, log, host_key, host_key_file)
+            "{more}\nListenAddress 127.0.0.1\nHostKey {}\nPidFile none\nStrictModes no\nUsePAM no\n\
+             PermitRootLogin yes\nAuthorizedKeysFile {}\nSetEnv HOME={}\nPasswordAuthentication no\n\
+             KbdInteractiveAuthentication no\nMaxStartups 200\nLogLevel DEBUG1\n",
+            host_key_file.display(),
+            authorized.display(),
+            // The account's own start-up files are none of the tests' business, and can take their time.
+            dir.display(),
+        );
+        // A port that was free a moment ago can be taken by another test.
+        for _ in 0..10 {
+            let port = free_port();
+            fs::write(&config, format!("{text}Port {port}\n")).unwrap();
+            if let Some(server) = Self::launch(&dir, port) {
+                return server;
+            }
+        }
+        panic!("no sshd started: {}", fs::read_to_string(dir.join("log")).unwrap_or_default());
     }
 
     /// Starts one again with the key and the settings that it had.
     pub(crate) fn restart(site: &Site, name: &str) -> Self {
         let dir = site.path(name);
-        let public = fs::read_to_string(dir.join("host_key.pub")).unwrap();
-        let host_key = public.split_whitespace().take(2).collect::<Vec<_>>().join(" ");
-        let config = dir.join("sshd_config");
-        let text = fs::read_to_string(&config).unwrap();
+        let text = fs::read_to_string(dir.join("sshd_config")).unwrap();
         let port = text.lines().find_map(|line| line.strip_prefix("Port ")).unwrap().parse().unwrap();
-        Self::launch(config, port, dir.join("log"), host_key, dir.join("host_key"))
+        Self::launch(&dir, port).expect("the port was ours a moment ago")
     }
 
-    fn launch(config: PathBuf, port: u16, log: PathBuf, host_key: String, host_key_file: PathBuf) -> Self {
+    /// `None` when the server ended at once, as it does when its port is taken.
+    fn launch(dir: &Path, port: u16) -> Option<Self> {
+        let (config, log) = (dir.join("sshd_config"), dir.join("log"));
+        let host_key_file = dir.join("host_key");
+        let public = fs::read_to_string(dir.join("host_key.pub")).unwrap();
+        let host_key = public.split_whitespace().take(2).collect::<Vec<_>>().join(" ");
         let child = Command::new(SSHD)
             .args(["-D", "-f", config.to_str().unwrap(), "-E", log.to_str().unwrap()])
             .stdin(Stdio::null())
             .spawn()
             .unwrap();
-        let server = Self { child, port, log, host_key, host_key_file };
+        let mut server = Self { child, port, log, host_key, host_key_file };
         let begun = Instant::now();
-        while TcpStream::connect(("127.0.0.1", port)).is_err() {
+        while !server.log().contains("Server listening on")
+            || TcpStream::connect(("127.0.0.1", port)).is_err()
+        {
+            if server.child.try_wait().unwrap().is_some() {
+                return None;
+            }
             assert!(begun.elapsed() < Duration::from_secs(20), "sshd didn't start: {}", server.log());
             std::thread::sleep(Duration::from_millis(20));
         }
-        server
+        Some(server)
     }
 
     pub(crate) fn name(&self) -> String {
