@@ -71,3 +71,20 @@ fn on_path(tool: &str) -> bool {
         .chain(["/usr/sbin", "/sbin", "/usr/bin", "/bin"].map(Into::into))
         .any(|dir| dir.join(tool).exists())
 }
+
+/// For tests: whether a lab can be held here. Where it can't, says plainly that `test` was left out.
+///
+/// # Panics
+/// With `CI=true`, where nothing may be left out.
+#[must_use]
+pub fn possible_for(test: &str) -> bool {
+    match check() {
+        Ok(()) => true,
+        Err(error) => {
+            let ci = std::env::var("CI").is_ok_and(|value| value == "true");
+            assert!(!ci, "{test} may not be left out with CI=true, but {error}");
+            eprintln!("LEFT OUT: {test}: {error}");
+            false
+        }
+    }
+}

@@ -243,6 +243,19 @@ impl Lab {
         })
     }
 
+    /// Waits until somebody fenced the node after that time (milliseconds since the epoch, see [`crate::epoch_ms`]). A
+    /// cluster needs some seconds to notice a loss; until then it still tells the old state.
+    ///
+    /// # Errors
+    /// [`LabError::Timeout`]: nobody did.
+    pub fn wait_fenced(&self, node: &str, after_ms: u64, patience: Duration) -> Result<()> {
+        wait_for(&format!("{node} to be fenced"), patience, Duration::from_millis(200), || {
+            let fencings = self.status().map_err(|e| e.to_string())?.fencings;
+            let found = fencings.iter().any(|(at, _, name)| *at >= after_ms && name == node);
+            if found { Ok(()) } else { Err(format!("{fencings:?}")) }
+        })
+    }
+
     /// Moves a group away from its owner and lets the cluster decide later again; returns its new owner. The bare
     /// move against which a patch run is measured.
     ///

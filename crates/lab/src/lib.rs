@@ -7,7 +7,9 @@
 //! ```no_run
 //! let lab = kaketsugi_lab::Lab::up(&kaketsugi_lab::Config::mail(3))?;
 //! let owner = lab.owner("mail")?;
+//! let cut_at = kaketsugi_lab::epoch_ms();
 //! lab.power_off(&owner)?;
+//! lab.wait_fenced(&owner, cut_at, std::time::Duration::from_secs(60))?;
 //! lab.wait_ready(std::time::Duration::from_secs(90))?;
 //! assert!(lab.double_mounts()?.is_empty());
 //! lab.down()?;
@@ -43,8 +45,9 @@ pub use config::{Config, Group, GroupKind, MAIL_ADDRESS, WEB_ADDRESS};
 pub use control::{LabStatus, MountSpan, NodeStatus};
 pub use error::{LabError, Result};
 pub use facts::{FACTS_FILE, Facts, GroupFacts, NodeFacts};
-pub use host::{check, prepare};
+pub use host::{check, possible_for, prepare};
 pub use lab::{Lab, ssh_options, supervise};
 pub use mon::{ClusterView, NodeView, ResourceView};
 pub use network::Cut;
 pub use repository::Repository;
+pub use shell::epoch_ms;

@@ -87,8 +87,9 @@ pub(crate) fn write_atomic(path: &Path, bytes: &[u8]) -> Result<()> {
     Ok(())
 }
 
-/// Milliseconds since the epoch, the lab's one way to give a time.
-pub(crate) fn epoch_ms() -> u64 {
+/// Now, in milliseconds since the epoch: the lab's one way to give a time.
+#[must_use]
+pub fn epoch_ms() -> u64 {
     let since = std::time::SystemTime::now().duration_since(std::time::UNIX_EPOCH).unwrap_or_default();
     u64::try_from(since.as_millis()).unwrap_or(u64::MAX)
 }
