@@ -5,7 +5,7 @@
 //! sent once: when its connection is lost the answer is [`Error::ConnectionLost`], never a second try.
 //!
 //! Strict by design: a host whose key no known_hosts file holds is refused, and so is what ssh_config asks for and
-//! isn't done here ([`config`] has the list). Only public keys log in: the agent's, and key files without passphrase.
+//! isn't done here (`config.rs` has the list). Only public keys log in: the agent's, and key files without passphrase.
 //! Algorithms are those of the library (russh, on ring) unless ssh_config takes some away; never compressed.
 //!
 //! Why not the `ssh` program: it cuts exit codes to 8 bits, so that 256 would be a success.
