@@ -20,8 +20,10 @@ pub(crate) struct Board<'a> {
     pub(crate) cluster: ClusterId,
     pub(crate) seen: &'a ClusterSeen,
     pub(crate) profile: &'static Profile,
-    /// The estate as the steps written so far leave it.
+    /// The estate as the steps written so far leave it, where every restart was asked for.
     pub(crate) world: World,
+    /// The same where none was: what is exposed can differ.
+    world_without: World,
     /// Who has which group.
     pub(crate) owner: BTreeMap<GroupId, ServerId>,
     /// Nodes at the release.
@@ -70,6 +72,7 @@ impl<'a> Board<'a> {
             seen,
             profile,
             world: World::with_releases(snapshot, releases(payload)),
+            world_without: World::with_releases(snapshot, releases(payload)),
             owner: seen.groups.iter().filter_map(|(id, g)| Some((id.clone(), g.owner.clone()?))).collect(),
             patched: BTreeSet::new(),
             first_patched: None,
@@ -232,21 +235,52 @@ impl<'a> Board<'a> {
     }
 
     /// Takes note of what a step does: gives back the groups that one node's failure would take down before, amid
-    /// or after it, and moves the world on. None: the step only looks.
+    /// or after it, and moves the worlds on. None: the step only looks.
     pub(crate) fn act(&mut self, command: Option<&Command>) -> Result<Vec<Exposure>, Refused> {
-        let exposures = self.world.exposures_during(command).remove(&self.cluster).unwrap_or_default();
-        if let Some(command) = command {
-            self.world = self.world.command(command).map_err(|why| self.impossible(command, &why))?;
-            for (group, owner) in &mut self.owner {
-                if let Some(now) = self.world.owner(&self.cluster, group) {
-                    owner.clone_from(now);
-                }
+        let quiet = command.map(|command| match command {
+            Command::Install { node, release, agreed, .. } => Command::Install {
+                node: node.clone(),
+                release: release.clone(),
+                restart_asked: false,
+                agreed: *agreed,
+            },
+            other => other.clone(),
+        });
+        self.act_in_both(command, quiet.as_ref())
+    }
+
+    /// The same for a step that is carried out only when a restart is asked for.
+    pub(crate) fn act_if_asked(&mut self, command: &Command) -> Result<Vec<Exposure>, Refused> {
+        self.act_in_both(Some(command), None)
+    }
+
+    fn act_in_both(
+        &mut self,
+        asked: Option<&Command>,
+        quiet: Option<&Command>,
+    ) -> Result<Vec<Exposure>, Refused> {
+        let mut exposures = self.world.exposures_during(asked).remove(&self.cluster).unwrap_or_default();
+        for (node, groups) in
+            self.world_without.exposures_during(quiet).remove(&self.cluster).unwrap_or_default()
+        {
+            exposures.entry(node).or_default().extend(groups);
+        }
+        self.world = self.moved_on(&self.world, asked)?;
+        self.world_without = self.moved_on(&self.world_without, quiet)?;
+        for (group, owner) in &mut self.owner {
+            if let Some(now) = self.world.owner(&self.cluster, group) {
+                owner.clone_from(now);
             }
         }
         Ok(exposures
             .into_iter()
             .map(|(node, groups)| Exposure { node, groups: groups.into_iter().collect() })
             .collect())
+    }
+
+    fn moved_on(&self, world: &World, command: Option<&Command>) -> Result<World, Refused> {
+        let Some(command) = command else { return Ok(world.clone()) };
+        world.command(command).map_err(|why| self.impossible(command, &why))
     }
 
     fn impossible(&self, command: &Command, why: &Refusal) -> Refused {

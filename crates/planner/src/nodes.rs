@@ -117,7 +117,6 @@ fn install(
         // The install begins by completing what an interrupted package manager left behind.
         board.act(Some(&Command::ConfigurePackages { node: node.clone() }))?;
     }
-    // As if a restart were asked for: that leads through every state that can come up.
     let exposes = board.act(Some(&Command::Install {
         node: node.clone(),
         release: payload.id.clone(),
@@ -175,7 +174,8 @@ fn restart(
         (true, false) => &["E03-CLU-IIS-FIX"],
         (false, _) => &[],
     };
-    let exposes = board.act(Some(&Command::Restart { node: node.clone() }))?;
+    let command = Command::Restart { node: node.clone() };
+    let exposes = if when.is_some() { board.act_if_asked(&command) } else { board.act(Some(&command)) }?;
     let mut draft = Draft::new(Action::Restart { node: node.clone() }, format!("Restart {node}"))
         .requires([
             Condition::NodeEmpty { cluster: board.cluster.clone(), node: node.clone() },
@@ -209,7 +209,8 @@ fn stop(
     when: Option<Condition>,
 ) -> Result<(), Refused> {
     let others = board.others_online(node);
-    let exposes = board.act(Some(&Command::StopService { node: node.clone() }))?;
+    let command = Command::StopService { node: node.clone() };
+    let exposes = if when.is_some() { board.act_if_asked(&command) } else { board.act(Some(&command)) }?;
     board.stopped.insert(node.clone());
     let cluster = board.cluster.clone();
     let mut draft = Draft::new(

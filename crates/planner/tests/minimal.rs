@@ -90,7 +90,9 @@ fn up_to_four_nodes_and_three_groups() {
                 tried += 1;
                 let (best, plan) = (fewest(nodes, &start), planned(nodes, &start));
                 if plan != best {
-                    worse.push(format!("{nodes} nodes, groups at {start:?}: planned {plan:?}, possible {best:?}"));
+                    worse.push(format!(
+                        "{nodes} nodes, groups at {start:?}: planned {plan:?}, possible {best:?}"
+                    ));
                 }
             }
         }
