@@ -1,0 +1,225 @@
+//! Installers: hotfix packages, run by a command; set-up of a service pack, run by a person at the console.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use super::Args;
+use super::services::running;
+use crate::cluster::{ResourceState, restart};
+use crate::fault::FaultKind;
+use crate::node::{EXCHANGE, Node, PENDING_RENAMES, SESSION_KEY, STOPPED_BY_INSTALLERS, VOLATILE_KEY};
+use crate::registry::Data;
+use crate::shell::Shell;
+use crate::spec::Package;
+use crate::state::{Shared, State};
+
+const OTHER_INSTALLER: u32 = 1618;
+const RESTART_NEEDED: u32 = 3010;
+const RESTART_BEGUN: u32 = 1641;
+const NOT_APPLICABLE: u32 = 61_681;
+
+/// Process names that mean that an installer runs.
+const INSTALLERS: &[&str] = &["update.exe", "setup.exe"];
+
+/// A hotfix package of the Update.exe engine, started by a command.
+pub(super) async fn hotfix(shell: &mut Shell, args: &Args, package: Package, fault: Option<FaultKind>) -> u32 {
+    // Without one of these it shows a dialogue, on a desktop that nobody sees.
+    if !["/quiet", "/q", "/passive", "/u"].iter().any(|s| args.has(s)) {
+        std::future::pending::<()>().await;
+    }
+    let log = match args.value("/log") {
+        Some(path) => path.to_owned(),
+        None => format!("C:\\WINDOWS\\{}.log", package.name),
+    };
+    let (shared, node) = (shell.shared.clone(), shell.node.clone());
+    let done = install(&shared, &node, &package, &log, fault, "update.exe").await;
+    let forced = args.has("/forcerestart") && done.is_ok();
+    match done {
+        Err(code) => code,
+        Ok(false) if !forced => 0,
+        Ok(_) if !forced && (args.has("/norestart") || args.has("/z")) => RESTART_NEEDED,
+        Ok(_) => {
+            let (shared, node) = (shared.clone(), node.clone());
+            shell.shared.runtime.spawn(async move {
+                shared.pause(Duration::from_millis(20)).await;
+                restart(&shared, &node);
+            });
+            RESTART_BEGUN
+        }
+    }
+}
+
+/// Set-up of a service pack, as a person carries it out. `Ok(true)`: it asks for a restart at its end.
+pub(crate) async fn console_set_up(shared: &Arc<Shared>, node: &str, package: &Package) -> Result<bool, u32> {
+    let log = "C:\\Exchange Server Setup Progress.log";
+    install(shared, node, package, log, None, "setup.exe").await
+}
+
+/// What every installer does. `Ok(true)`: a restart is needed.
+async fn install(
+    shared: &Arc<Shared>,
+    node: &str,
+    package: &Package,
+    log: &str,
+    fault: Option<FaultKind>,
+    image: &str,
+) -> Result<bool, u32> {
+    let (pid, _guard) = {
+        let mut state = shared.lock();
+        let found = state.node_mut(node).ok_or(1_u32)?;
+        let other = found.boot.iter().flat_map(|b| b.processes.values()).any(|p| INSTALLERS.contains(&p.image.as_str()));
+        if other {
+            state.harm.push(format!("a second installer ({}) was started on {node}", package.name));
+            return Err(OTHER_INSTALLER);
+        }
+        if !applies(found, package) {
+            write_log(found, log, "The version of Exchange on this computer doesn't fit this package.");
+            return Err(NOT_APPLICABLE);
+        }
+        let pid = found.begin_process(image, None).ok_or(1_u32)?;
+        note_harm(&mut state, node, package);
+        (pid, Ending { shared: shared.clone(), node: node.to_owned(), pid })
+    };
+    let stopped = stop_services(&mut shared.lock(), node, package);
+    shared.pause(shared.timing.install / 2).await;
+    half(&mut shared.lock(), node, package);
+    shared.pause(shared.timing.install / 2).await;
+    let mut state = shared.lock();
+    let found = state.node_mut(node).ok_or(1_u32)?;
+    if let Some(boot) = &mut found.boot {
+        boot.running.extend(stopped.iter().cloned());
+        boot.processes.remove(&pid);
+    }
+    for service in stopped {
+        found.log("Service Control Manager", 7036, format!("The {service} service entered the running state."));
+    }
+    let restart = finish(found, package, log, fault);
+    Ok(restart)
+}
+
+/// Takes the installer's process off the list, however it ends.
+struct Ending {
+    shared: Arc<Shared>,
+    node: String,
+    pid: u32,
+}
+
+impl Drop for Ending {
+    fn drop(&mut self) {
+        if let Some(boot) = self.shared.lock().node_mut(&self.node).and_then(|n| n.boot.as_mut()) {
+            boot.processes.remove(&self.pid);
+        }
+    }
+}
+
+fn applies(node: &Node, package: &Package) -> bool {
+    let needs = package.needs.iter().all(|key| node.durable.registry.key(key).is_some());
+    let Some(from) = package.from else { return needs };
+    // What was cut off half-way is installed over itself.
+    let Some(build) = node.build() else { return false };
+    let again = node.durable.broken && package.to.is_some();
+    needs && build >= from && (again || package.below.is_none_or(|below| build < below))
+}
+
+/// An installer on a node that carries started groups, or whose cluster service runs, is what must never happen.
+fn note_harm(state: &mut State, node: &str, package: &Package) {
+    if package.from.is_none() {
+        return;
+    }
+    let carried: Vec<String> = state
+        .cluster
+        .groups
+        .iter()
+        .filter(|g| g.owner.eq_ignore_ascii_case(node))
+        .filter(|g| state.cluster.of_group(&g.name).any(|r| r.state == ResourceState::Online))
+        .map(|g| g.name.clone())
+        .collect();
+    for group in carried {
+        state.harm.push(format!("{} was installed on {node} while it carried {group}", package.name));
+    }
+    if state.node(node).is_some_and(|n| n.member() != crate::node::Member::Down) {
+        state.harm.push(format!("{} was installed on {node} while its cluster service ran", package.name));
+    }
+}
+
+/// The Exchange services stop; virtual servers that are online here lose theirs.
+fn stop_services(state: &mut State, node: &str, package: &Package) -> Vec<String> {
+    if package.from.is_none() {
+        return Vec::new();
+    }
+    let stopped: Vec<String> =
+        STOPPED_BY_INSTALLERS.iter().filter(|s| running(state, node, s)).map(|s| (*s).to_owned()).collect();
+    let groups: Vec<String> =
+        state.cluster.groups.iter().filter(|g| g.owner.eq_ignore_ascii_case(node)).map(|g| g.name.clone()).collect();
+    for resource in state.cluster.resources.iter_mut() {
+        let exchange = resource.kind.starts_with("Microsoft ");
+        if exchange && groups.contains(&resource.group) && resource.state == ResourceState::Online {
+            resource.state = ResourceState::Failed;
+        }
+    }
+    if let Some(found) = state.node_mut(node) {
+        for service in &stopped {
+            found.log("Service Control Manager", 7036, format!("The {service} service entered the stopped state."));
+        }
+        if let Some(boot) = &mut found.boot {
+            boot.running.retain(|s| !stopped.contains(s));
+        }
+    }
+    stopped
+}
+
+/// Half of it: the first files are new, nothing says so yet. A power cut now leaves exactly this.
+fn half(state: &mut State, node: &str, package: &Package) {
+    let Some(node) = state.node_mut(node) else { return };
+    if let Some((file, version)) = package.files.first() {
+        node.durable.disk.set_version(&format!("{EXCHANGE}\\bin\\{file}"), version);
+    }
+    if let Some(build) = package.to {
+        node.durable.broken = true;
+        node.durable.registry.set(crate::node::SETUP_KEY, "NewestBuild", Data::Dword(build.number()));
+    }
+}
+
+fn finish(node: &mut Node, package: &Package, log: &str, fault: Option<FaultKind>) -> bool {
+    node.durable.broken = false;
+    let mut restart = node.asks_for_restart || package.always_restart;
+    let mut lines = vec![format!("{}: installation of {}", log.rsplit('\\').next().unwrap_or(log), package.name)];
+    let mut recorded = true;
+    if let Some(FaultKind::FileInUse { file, installed }) = fault {
+        lines.push(format!("FileInUse:: Added to Filelist: {file}"));
+        restart = true;
+        recorded = installed;
+        let path = format!("{EXCHANGE}\\bin\\{file}");
+        let waiting = vec![format!("\\??\\{path}.new"), format!("!\\??\\{path}")];
+        node.durable.registry.set(SESSION_KEY, PENDING_RENAMES, Data::Many(waiting));
+        if installed && let Some((_, version)) = package.files.iter().find(|(f, _)| *f == file) {
+            node.durable.renames.push((path, version.clone()));
+        }
+    }
+    if recorded {
+        let before: Vec<_> = node.durable.renames.clone();
+        let old: Vec<_> = before
+            .iter()
+            .map(|(path, _)| (path.clone(), node.durable.disk.file(path).and_then(|f| f.version.clone())))
+            .collect();
+        node.durable.record(package);
+        // A file that waits for a restart is still the old one.
+        for (path, version) in old {
+            node.durable.disk.set_version(&path, version.as_deref().unwrap_or(""));
+        }
+        if let Some(build) = package.to {
+            node.durable.record_build(build, package.service_pack);
+        }
+        lines.push("Installation completed.".into());
+    }
+    if restart {
+        node.durable.registry.set_volatile(VOLATILE_KEY, "Flags", Data::Dword(1));
+    }
+    write_log(node, log, &lines.join("\r\n"));
+    restart
+}
+
+fn write_log(node: &mut Node, log: &str, text: &str) {
+    // A log whose folder isn't there is not written; the installer doesn't mind.
+    let _ = node.durable.disk.write(log, format!("{text}\r\n").as_bytes(), true);
+}

@@ -1,0 +1,11 @@
+//! The command interpreter of Windows Server 2003, as far as the table of behaviours has rows for it.
+//!
+//! [`expand`] puts variables in, [`parse`] makes a tree of the line, [`run`] carries it out; [`batch`] does so line by line.
+
+mod batch;
+mod expand;
+mod parse;
+mod run;
+
+pub(crate) use parse::words;
+pub(crate) use run::{Cut, Flow, Shell, disk_text};
