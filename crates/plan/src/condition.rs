@@ -121,9 +121,9 @@ impl fmt::Display for Condition {
             Self::Service { node, running } => {
                 write!(f, "the cluster service on {node} {}", if *running { "runs" } else { "is stopped" })
             }
-            Self::QuorumWithout { cluster, node } => write!(f, "{cluster} keeps its quorum without {node}"),
+            Self::QuorumWithout { cluster, node } => write!(f, "cluster {cluster} keeps its quorum without {node}"),
             Self::OthersOnline { cluster, except } => {
-                write!(f, "every node of {cluster} but {} is online", join(except))
+                write!(f, "every node of cluster {cluster} but {} is online", join(except))
             }
             Self::Owner { group, node, .. } => write!(f, "{group} is on {node}"),
             Self::Group { group, state, .. } => write!(f, "{group} is {}", group_state(*state)),
@@ -134,7 +134,7 @@ impl fmt::Display for Condition {
             Self::OnlyKeptOnline { group, .. } => {
                 write!(f, "in {group} only IP address, disks and network name are online")
             }
-            Self::KindOnline { kind, cluster } => write!(f, "a {kind} resource of {cluster} is online"),
+            Self::KindOnline { kind, cluster } => write!(f, "a {kind} resource of cluster {cluster} is online"),
             Self::GroupVersion { group, build, .. } => write!(f, "the directory says {build} for {group}"),
             Self::Installed { node, release } => write!(f, "{release} is installed on {node}"),
             Self::Staged { node, release } => {
@@ -146,10 +146,10 @@ impl fmt::Display for Condition {
             Self::IsQuiet { node } => write!(f, "timers and service starts are held on {node}"),
             Self::PutBack { node } => write!(f, "the settings of {node} are as they were"),
             Self::NoTrouble { cluster } => {
-                write!(f, "{cluster} reports no failed action and no pending fencing")
+                write!(f, "cluster {cluster} reports no failed action and no pending fencing")
             }
             Self::ConfigurationAsBefore { cluster } => {
-                write!(f, "the configuration of {cluster} is as it was")
+                write!(f, "the configuration of cluster {cluster} is as it was")
             }
             Self::Evidence { kind, age_max_seconds: None } => write!(f, "{}", evidence(*kind)),
             Self::Evidence { kind, age_max_seconds: Some(age) } => {

@@ -11,6 +11,7 @@ mod hash;
 mod judge;
 mod payload;
 mod plan;
+pub mod render;
 mod step;
 
 pub use action::{Action, Actor, Target};

@@ -1,0 +1,79 @@
+//! Steps in chapters: before, a node, a group, afterwards; by what they are about.
+
+use std::ops::Range;
+
+use kaketsugi_estate::{ClusterId, GroupId, ServerId};
+
+use crate::{Action, Phase, Plan, Step, Target};
+
+/// What a row of steps is about.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) enum Chapter {
+    /// Preparations: users notice nothing, and nothing is installed.
+    Before,
+    /// A node is emptied, patched and taken back.
+    Node(ServerId),
+    /// A patched node shows that it does well.
+    Trial(ServerId),
+    /// A group is taken over, upgraded or brought home.
+    Group(ClusterId, GroupId),
+    /// Settings are put back and the end state is looked at.
+    Afterwards,
+}
+
+/// The chapters of a plan, each with the places of its steps.
+pub(crate) fn chapters(plan: &Plan) -> Vec<(Chapter, Range<usize>)> {
+    let mut chapters: Vec<(Chapter, Range<usize>)> = Vec::new();
+    for index in 0..plan.steps.len() {
+        let chapter = chapter(plan, index);
+        match chapters.last_mut() {
+            Some((last, range)) if *last == chapter => range.end = index + 1,
+            _ => chapters.push((chapter, index..index + 1)),
+        }
+    }
+    chapters
+}
+
+fn chapter(plan: &Plan, index: usize) -> Chapter {
+    let step = &plan.steps[index];
+    // Whatever happens while a group's users are cut off belongs to that group.
+    let cut_off = step.interrupts.iter().find(|i| i.phase != Phase::Whole);
+    if let Some(interruption) = cut_off {
+        return Chapter::Group(interruption.cluster.clone(), interruption.group.clone());
+    }
+    match &step.action {
+        Action::Stage { .. } | Action::Quiet { .. } => Chapter::Before,
+        Action::Attest { .. } if installs_later(plan, index) => Chapter::Before,
+        Action::Attest { .. } | Action::PutBack { .. } | Action::Verify { .. } => Chapter::Afterwards,
+        Action::Soak { node, .. } => Chapter::Trial(node.clone()),
+        // A move that empties a node belongs to that node's turn.
+        Action::Move { cluster, group, to, proof: false } => match emptied(plan, index, to) {
+            Some(node) => Chapter::Node(node),
+            None => Chapter::Group(cluster.clone(), group.clone()),
+        },
+        action => match action.target() {
+            Target::Node(node) => Chapter::Node(node),
+            Target::Group(cluster, group) => Chapter::Group(cluster, group),
+            Target::Cluster(_) | Target::Estate => Chapter::Afterwards,
+        },
+    }
+}
+
+fn installs_later(plan: &Plan, index: usize) -> bool {
+    plan.steps[index..].iter().any(|s| matches!(s.action, Action::Install { .. }))
+}
+
+/// The node that moves from `index` on empty: the one that the next step other than a move takes out.
+fn emptied(plan: &Plan, index: usize, to: &ServerId) -> Option<ServerId> {
+    let next = plan.steps[index..].iter().find(|s| !is_move(s))?;
+    match &next.action {
+        Action::Drain { node, .. } | Action::StopService { node, .. } | Action::Install { node, .. } => {
+            Some(node.clone()).filter(|node| node != to)
+        }
+        _ => None,
+    }
+}
+
+fn is_move(step: &Step) -> bool {
+    matches!(step.action, Action::Move { proof: false, .. })
+}

@@ -1,0 +1,153 @@
+//! What the steps add up to: how often users are cut off, what one failure would take down, how long it all takes.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use kaketsugi_estate::{ClusterId, GroupId, ServerId};
+use schemars::JsonSchema;
+use serde::{Deserialize, Serialize};
+
+use crate::{Action, Phase, Plan, StepId};
+
+/// A time in which a group's users are cut off: within one step, or from one to another.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize, JsonSchema)]
+pub struct Outage {
+    /// The group's cluster.
+    pub cluster: ClusterId,
+    /// The group.
+    pub group: GroupId,
+    /// Number of the step with which it begins, from 1.
+    pub first: usize,
+    /// Number of the step with which it ends.
+    pub last: usize,
+    /// The steps that are carried out meanwhile, the first and the last among them.
+    pub steps: Vec<StepId>,
+    /// Whether the plan ends it.
+    pub ends: bool,
+    /// How long, in seconds, as far as can be told.
+    pub expected_seconds: u64,
+}
+
+/// A group that one node's failure would take down.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize, JsonSchema)]
+pub struct Risk {
+    /// The group.
+    pub group: GroupId,
+    /// The node.
+    pub node: ServerId,
+    /// Numbers of the steps, from 1.
+    pub steps: Vec<usize>,
+    /// How long these steps usually take together, in seconds.
+    pub expected_seconds: u64,
+}
+
+/// How long a plan usually takes, in seconds.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+pub struct Time {
+    /// With every step.
+    pub most: u64,
+    /// Without those that are skipped unless something asks for them.
+    pub least: u64,
+    /// Of that, steps by people.
+    pub people: u64,
+}
+
+/// Every interruption, in the order in which they begin; one that spans several steps is there once.
+#[must_use]
+pub fn outages(plan: &Plan) -> Vec<Outage> {
+    let mut open: BTreeMap<(ClusterId, GroupId), Outage> = BTreeMap::new();
+    let mut closed = Vec::new();
+    for (index, step) in plan.steps.iter().enumerate() {
+        let number = index + 1;
+        let mut named = BTreeSet::new();
+        let mut ended = Vec::new();
+        for interruption in &step.interrupts {
+            let key = (interruption.cluster.clone(), interruption.group.clone());
+            let outage = open.entry(key.clone()).or_insert_with(|| Outage {
+                cluster: interruption.cluster.clone(),
+                group: interruption.group.clone(),
+                first: number,
+                last: number,
+                steps: Vec::new(),
+                ends: false,
+                expected_seconds: 0,
+            });
+            // While it lasts on, it takes as long as the step does.
+            let seconds = match interruption.phase {
+                Phase::LastsOn => interruption.expected_seconds.max(step.expected_seconds),
+                Phase::Whole | Phase::Begins | Phase::Ends => interruption.expected_seconds,
+            };
+            outage.expected_seconds += u64::from(seconds);
+            let begun_here = outage.first == number;
+            match interruption.phase {
+                Phase::Ends => ended.push(key.clone()),
+                Phase::Whole if begun_here => ended.push(key.clone()),
+                _ => {}
+            }
+            named.insert(key);
+        }
+        for (key, outage) in &mut open {
+            if !named.contains(key) {
+                outage.expected_seconds += u64::from(step.expected_seconds);
+            }
+            outage.last = number;
+            outage.steps.push(step.id.clone());
+        }
+        for key in ended {
+            closed.extend(open.remove(&key).map(|outage| Outage { ends: true, ..outage }));
+        }
+    }
+    closed.extend(open.into_values());
+    closed.sort_by(|a, b| (a.first, &a.cluster, &a.group).cmp(&(b.first, &b.cluster, &b.group)));
+    closed
+}
+
+/// What one failing node would take down, by group and node.
+#[must_use]
+pub fn risks(plan: &Plan) -> Vec<Risk> {
+    let mut steps: BTreeMap<(GroupId, ServerId), (BTreeSet<usize>, u64)> = BTreeMap::new();
+    for (index, step) in plan.steps.iter().enumerate() {
+        for exposure in &step.exposes {
+            for group in &exposure.groups {
+                let (numbers, seconds) = steps.entry((group.clone(), exposure.node.clone())).or_default();
+                if numbers.insert(index + 1) {
+                    *seconds += u64::from(step.expected_seconds);
+                }
+            }
+        }
+    }
+    steps
+        .into_iter()
+        .map(|((group, node), (steps, expected_seconds))| Risk {
+            group,
+            node,
+            steps: steps.into_iter().collect(),
+            expected_seconds,
+        })
+        .collect()
+}
+
+/// How long the plan usually takes: its steps are carried out one after the other.
+#[must_use]
+pub fn time(plan: &Plan) -> Time {
+    let sum = |pick: &dyn Fn(&crate::Step) -> bool| {
+        plan.steps.iter().filter(|s| pick(s)).map(|s| u64::from(s.expected_seconds)).sum()
+    };
+    Time {
+        most: sum(&|_| true),
+        least: sum(&|s| s.when.is_none()),
+        people: sum(&|s| s.actor == crate::Actor::Operator),
+    }
+}
+
+/// Whether a restore takes an action back, and in which words.
+pub(crate) fn undone(action: &Action) -> Option<String> {
+    match action {
+        Action::Drain { node, .. } => Some(format!("{node} may carry groups again")),
+        Action::Quiet { node } => {
+            Some(format!("timers, service starts and failback on {node} are as they were"))
+        }
+        Action::StopService { node, .. } => Some(format!("the cluster service on {node} runs")),
+        Action::TakeOffline { group, .. } => Some(format!("the resources of {group} are online")),
+        _ => None,
+    }
+}
