@@ -91,8 +91,11 @@ impl Emulation {
             let host_key = PrivateKey::random(&mut rand::rng(), Algorithm::Ed25519)?;
             let (listener, address) =
                 ssh::listen().await.map_err(|source| StartError::Port { node: node.name.clone(), source })?;
-            this.known_hosts
-                .push(format!("[127.0.0.1]:{} {}", address.port(), host_key.public_key().to_openssh()?));
+            this.known_hosts.push(format!(
+                "[127.0.0.1]:{} {}",
+                address.port(),
+                host_key.public_key().to_openssh()?
+            ));
             this.addresses.insert(node.name.clone(), address);
             this.servers.push(tokio::spawn(ssh::serve(
                 this.shared.clone(),

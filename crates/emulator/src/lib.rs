@@ -34,7 +34,8 @@ pub use fault::{Fault, FaultKind};
 pub use node::Event;
 pub use person::{Behaviour, Instruction, Person, Reply};
 pub use spec::{
-    CodePage, EmulationSpec, FileSpec, GroupKind, GroupSpec, NodeSpec, Package, Program, Timing, installer_bytes,
+    CodePage, EmulationSpec, FileSpec, GroupKind, GroupSpec, NodeSpec, Package, Program, Timing,
+    installer_bytes,
 };
 pub use state::Directory;
 pub use table::{Behaviour as TableRow, Class, Mark, Table, TableError, Value};

@@ -136,7 +136,8 @@ impl Node {
             renames: Vec::new(),
         };
         durable.record_build(node.build, service_pack(node.build));
-        let there = node.hotfixes.iter().map(String::as_str).chain(node.iis_fix.then_some("windows-2003-kb831464"));
+        let there =
+            node.hotfixes.iter().map(String::as_str).chain(node.iis_fix.then_some("windows-2003-kb831464"));
         for release in there.filter_map(|id| kaketsugi_knowledge::releases().resolve(id)) {
             durable.record(&Package::of(&release));
         }
@@ -266,7 +267,8 @@ pub(crate) fn service_pack(build: Build) -> u32 {
 
 /// `LastBootUpTime` as CIM writes it; the microseconds number the boots, since emulated restarts are shorter than a second.
 fn stamp(boots: u32) -> String {
-    let now = std::time::SystemTime::now().duration_since(std::time::UNIX_EPOCH).unwrap_or_default().as_secs();
+    let now =
+        std::time::SystemTime::now().duration_since(std::time::UNIX_EPOCH).unwrap_or_default().as_secs();
     let (day, second) = (now / 86_400, now % 86_400);
     let (year, month, day) = civil(day);
     let (hour, minute, second) = (second / 3600, second / 60 % 60, second % 60);

@@ -174,7 +174,12 @@ impl Person {
 
     fn other_evs(&self, group: &str) -> Option<String> {
         let state = self.shared.lock();
-        state.cluster.groups.iter().find(|g| g.is_evs && !g.name.eq_ignore_ascii_case(group)).map(|g| g.name.clone())
+        state
+            .cluster
+            .groups
+            .iter()
+            .find(|g| g.is_evs && !g.name.eq_ignore_ascii_case(group))
+            .map(|g| g.name.clone())
     }
 
     async fn install(&self, node: &str, path: &str) -> Reply {
@@ -226,8 +231,10 @@ async fn while_powered<T>(shared: &Shared, node: &str, work: impl Future<Output 
 
 /// The conditions of KB 328839, and the build that the virtual server gets.
 fn may_upgrade(state: &mut State, group: &str, admin: &str) -> Result<kaketsugi_knowledge::Build, String> {
-    let admin = state.node(admin).filter(|n| n.member() == Member::Up).ok_or("The cluster can't be opened.")?;
-    let evs = state.cluster.group(group).filter(|g| g.is_evs).ok_or("There is no such Exchange virtual server.")?;
+    let admin =
+        state.node(admin).filter(|n| n.member() == Member::Up).ok_or("The cluster can't be opened.")?;
+    let evs =
+        state.cluster.group(group).filter(|g| g.is_evs).ok_or("There is no such Exchange virtual server.")?;
     let owner = state.node(&evs.owner).ok_or(C1037B44)?;
     let build = owner.durable.exsetdata;
     if state.directory.builds.get(&evs.name) == Some(&build) && admin.durable.exsetdata == build {
@@ -249,7 +256,9 @@ fn may_upgrade(state: &mut State, group: &str, admin: &str) -> Result<kaketsugi_
     }
     debug_assert!(owner.durable.disk.file(&format!("{EXCHANGE}\\bin\\store.exe")).is_some());
     if !state.upgrading.is_empty() {
-        state.harm.push(format!("the upgrade of {name} was begun during that of {}", state.upgrading.join(", ")));
+        state
+            .harm
+            .push(format!("the upgrade of {name} was begun during that of {}", state.upgrading.join(", ")));
         return Err("Setup has encountered a problem and needs to close (KB 822582).".into());
     }
     state.upgrading.push(name);

@@ -108,7 +108,9 @@ impl Registry {
     }
 
     pub(crate) fn remove_value(&mut self, path: &str, name: &str) -> bool {
-        self.keys.get_mut(&Self::id(path)).is_some_and(|key| key.values.remove(&name.to_lowercase()).is_some())
+        self.keys
+            .get_mut(&Self::id(path))
+            .is_some_and(|key| key.values.remove(&name.to_lowercase()).is_some())
     }
 
     /// What a restart does to it.

@@ -147,7 +147,11 @@ impl Package {
             files.push(("exsetdata.dll".into(), build.to_string()));
         }
         Self {
-            name: release.kb.clone().filter(|_| to.is_none()).unwrap_or_else(|| format!("SP{}", release.service_pack)),
+            name: release
+                .kb
+                .clone()
+                .filter(|_| to.is_none())
+                .unwrap_or_else(|| format!("SP{}", release.service_pack)),
             from: exchange.then_some(release.from.at_least),
             below: release.from.below.filter(|_| exchange),
             to,
@@ -234,7 +238,9 @@ impl CodePage {
 
     pub(crate) fn decode(self, bytes: &[u8]) -> String {
         match self {
-            Self::Oem437 => bytes.iter().map(|b| if b.is_ascii() { char::from(*b) } else { '\u{fffd}' }).collect(),
+            Self::Oem437 => {
+                bytes.iter().map(|b| if b.is_ascii() { char::from(*b) } else { '\u{fffd}' }).collect()
+            }
             Self::Oem932 => encoding_rs::SHIFT_JIS.decode_without_bom_handling(bytes).0.into_owned(),
         }
     }
@@ -279,7 +285,12 @@ impl EmulationSpec {
 
     /// Adds a file to every node's disk.
     #[must_use]
-    pub fn with_file(mut self, path: impl Into<String>, bytes: impl Into<Vec<u8>>, program: Option<Program>) -> Self {
+    pub fn with_file(
+        mut self,
+        path: impl Into<String>,
+        bytes: impl Into<Vec<u8>>,
+        program: Option<Program>,
+    ) -> Self {
         self.files.push(FileSpec { path: path.into(), bytes: bytes.into(), program });
         self
     }

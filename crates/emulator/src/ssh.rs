@@ -71,11 +71,13 @@ impl Doorman {
     async fn connection(self, config: Arc<Config>, mut stream: TcpStream) {
         // Nagle's algorithm would only slow rehearsals down; without the option the connection works as well.
         let _ = stream.set_nodelay(true);
-        let power = self.shared.lock().node(&self.node).and_then(|n| n.boot.as_ref()).map(|b| b.power.subscribe());
+        let power =
+            self.shared.lock().node(&self.node).and_then(|n| n.boot.as_ref()).map(|b| b.power.subscribe());
         let Some(mut power) = power else { return };
         let (mut near, far) = tokio::io::duplex(PIPE_BYTES);
         let cut = Arc::new(Notify::new());
-        let visitor = Visitor { door: self, cut: cut.clone(), channels: BTreeMap::new(), jobs: JoinSet::new() };
+        let visitor =
+            Visitor { door: self, cut: cut.clone(), channels: BTreeMap::new(), jobs: JoinSet::new() };
         let session = async {
             if let Ok(session) = russh::server::run_stream(config, far, visitor).await {
                 // How a session ends is the client's affair.
@@ -113,7 +115,8 @@ impl Handler for Visitor {
     type Error = russh::Error;
 
     async fn auth_publickey(&mut self, user: &str, key: VerifiedPublicKey<'_>) -> Result<Auth, Self::Error> {
-        let known = user.eq_ignore_ascii_case(&self.door.user) && key.public_key.key_data() == self.door.client.key_data();
+        let known = user.eq_ignore_ascii_case(&self.door.user)
+            && key.public_key.key_data() == self.door.client.key_data();
         Ok(if known { Auth::Accept } else { Auth::reject() })
     }
 
@@ -128,7 +131,12 @@ impl Handler for Visitor {
         Ok(())
     }
 
-    async fn exec_request(&mut self, channel: ChannelId, data: &[u8], session: &mut Session) -> Result<(), Self::Error> {
+    async fn exec_request(
+        &mut self,
+        channel: ChannelId,
+        data: &[u8],
+        session: &mut Session,
+    ) -> Result<(), Self::Error> {
         session.channel_success(channel)?;
         if let Some(request) = self.channels.get_mut(&channel) {
             request.line = Some(String::from_utf8_lossy(data).into_owned());
@@ -137,7 +145,12 @@ impl Handler for Visitor {
         Ok(())
     }
 
-    async fn data(&mut self, channel: ChannelId, data: &[u8], _session: &mut Session) -> Result<(), Self::Error> {
+    async fn data(
+        &mut self,
+        channel: ChannelId,
+        data: &[u8],
+        _session: &mut Session,
+    ) -> Result<(), Self::Error> {
         if let Some(request) = self.channels.get_mut(&channel) {
             request.stdin.extend_from_slice(data);
         }

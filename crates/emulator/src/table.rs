@@ -157,7 +157,14 @@ impl Table {
     /// The same table without one row, named by [`Behaviour::id`]: what an earlier or a differently set up Windows knows.
     #[must_use]
     pub fn without(&self, id: &str) -> Self {
-        Self { rows: self.rows.iter().filter(|(_, row)| row.id() != id).map(|(k, v)| (k.clone(), v.clone())).collect() }
+        Self {
+            rows: self
+                .rows
+                .iter()
+                .filter(|(_, row)| row.id() != id)
+                .map(|(k, v)| (k.clone(), v.clone()))
+                .collect(),
+        }
     }
 
     /// Whether anything is known of a command.

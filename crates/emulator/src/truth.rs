@@ -72,7 +72,9 @@ impl Truth {
                     online: state.cluster.group_state(&group.name) == GroupState::Online,
                     pending: group.busy,
                     failback: group.failback,
-                    resources: resources.map(|r| (r.name.clone(), r.state == ResourceState::Online)).collect(),
+                    resources: resources
+                        .map(|r| (r.name.clone(), r.state == ResourceState::Online))
+                        .collect(),
                 };
                 (group.name.clone(), truth)
             })
@@ -84,9 +86,10 @@ impl Truth {
 fn node(state: &State, node: &crate::node::Node) -> NodeTruth {
     let disk = &node.durable.disk;
     let bin = format!("{}\\bin", crate::node::EXCHANGE);
-    let files = disk.list(&bin).unwrap_or_default().into_iter().filter_map(|name| {
-        Some((name.to_owned(), disk.file(&format!("{bin}\\{name}"))?.version.clone()?))
-    });
+    let files =
+        disk.list(&bin).unwrap_or_default().into_iter().filter_map(|name| {
+            Some((name.to_owned(), disk.file(&format!("{bin}\\{name}"))?.version.clone()?))
+        });
     NodeTruth {
         powered: node.boot.is_some(),
         member: node.member() == Member::Up,

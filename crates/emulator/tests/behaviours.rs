@@ -49,14 +49,27 @@ const BATCH: &[Step] = &[
     (r"call C:\t.cmd EVS1", "", 9, "failed for EVS1"),
     (r"type C:\exit.txt", "", 0, "code=42;"),
     (r"type C:\out.txt", "", 0, "working"),
+    (r#"find /v "" >C:\g.cmd"#, "goto end\r\nexit /b 5\r\n:end\r\nrem done\r\nexit /b 0\r\n", 0, ""),
+    (r"call C:\g.cmd", "", 0, ""),
+    ("rem anything & exit 7", "", 0, ""),
     (r"C:\t.cmd EVS1", "", 9, "failed for EVS1"),
 ];
 
 const CLUSTER: &[Step] = &[
-    ("cluster node", "", 0, "Node           Node ID Status\r\n-------------- ------- ---------------------\r\nNODE1                1 Up\r\nNODE2                2 Up\r\n"),
+    (
+        "cluster node",
+        "",
+        0,
+        "Node           Node ID Status\r\n-------------- ------- ---------------------\r\nNODE1                1 Up\r\nNODE2                2 Up\r\n",
+    ),
     ("cluster node NODE2 /status", "", 0, "NODE2                2 Up"),
     ("cluster node NODE9", "", 5042, "could not be found"),
-    ("cluster group", "", 0, "Cluster Group        NODE1           Online\r\nEVS1                 NODE1           Online\r\n"),
+    (
+        "cluster group",
+        "",
+        0,
+        "Cluster Group        NODE1           Online\r\nEVS1                 NODE1           Online\r\n",
+    ),
     ("cluster group EVS1 /status", "", 0, "Listing status for resource group 'EVS1':"),
     ("cluster group EVS1 /moveto:NODE2 /wait:20", "", 0, "EVS1                 NODE2           Online"),
     ("cluster group EVS1 /move:NODE1", "", 87, "Invalid command line"),
@@ -68,17 +81,57 @@ const CLUSTER: &[Step] = &[
     ("cluster group EVS1 /prop", "", 0, "AutoFailbackType               1 (0x1)"),
     ("cluster group EVS1 /prop AutoFailbackType=7", "", 87, "parameter"),
     ("cluster group EVS1 /listowners", "", 0, "Preferred Owner Nodes\r\n---------------------\r\n"),
-    ("cluster res", "", 0, "Exchange System Attendant Instance (EVS1) EVS1                 NODE2           Online"),
-    (r#"cluster res "MSDTC" /status"#, "", 0, "MSDTC                Cluster Group        NODE1           Online"),
-    (r#"cluster res "Exchange Information Store Instance (EVS1)" /offline /wait:20"#, "", 0, "NODE2           Offline"),
+    (
+        "cluster res",
+        "",
+        0,
+        "Exchange System Attendant Instance (EVS1) EVS1                 NODE2           Online",
+    ),
+    (
+        r#"cluster res "MSDTC" /status"#,
+        "",
+        0,
+        "MSDTC                Cluster Group        NODE1           Online",
+    ),
+    (
+        r#"cluster res "Exchange Information Store Instance (EVS1)" /offline /wait:20"#,
+        "",
+        0,
+        "NODE2           Offline",
+    ),
     ("cluster group EVS1", "", 0, "EVS1                 NODE2           Partially Online"),
-    ("cluster group EVS1 /moveto:NODE1 /wait:20", "", 0, "EVS1                 NODE1           Partially Online"),
-    (r#"cluster res "Exchange Information Store Instance (EVS1)" /online /wait:20"#, "", 0, "NODE1           Online"),
+    (
+        "cluster group EVS1 /moveto:NODE1 /wait:20",
+        "",
+        0,
+        "EVS1                 NODE1           Partially Online",
+    ),
+    (
+        r#"cluster res "Exchange Information Store Instance (EVS1)" /online /wait:20"#,
+        "",
+        0,
+        "NODE1           Online",
+    ),
     ("cluster group EVS1", "", 0, "EVS1                 NODE1           Online"),
-    (r#"cluster res "MSDTC" /prop"#, "", 0, "S  MSDTC                Type                           Distributed Transaction Coordinator"),
+    (
+        r#"cluster res "MSDTC" /prop"#,
+        "",
+        0,
+        "S  MSDTC                Type                           Distributed Transaction Coordinator",
+    ),
     (r#"cluster res "Cluster IP Address" /priv"#, "", 0, "Address"),
-    (r#"cluster res "Exchange Information Store Instance (EVS1)" /listdep"#, "", 0, "Exchange System Attendant Instance (EVS1)"),
-    (r#"cluster res "MSDTC" /listowners"#, "", 0, "Possible Owner Nodes\r\n--------------------\r\nNODE1\r\nNODE2\r\n"),
+    (
+        r#"cluster res "Exchange Information Store Instance (EVS1)" /listdep"#,
+        "",
+        0,
+        "Exchange System Attendant Instance (EVS1)",
+    ),
+    (
+        r#"cluster res "MSDTC" /listowners"#,
+        "",
+        0,
+        "Possible Owner Nodes\r\n--------------------\r\nNODE1\r\nNODE2\r\n",
+    ),
     ("cluster node NODE2 /stop /wait:20", "", 0, "NODE2                2 Down"),
     ("cluster group EVS1 /moveto:NODE2 /wait:20", "", 5050, "down"),
     ("cluster node NODE2 /start /wait:20", "", 0, "NODE2                2 Up"),
@@ -102,7 +155,12 @@ const SYSTEM: &[Step] = &[
     ("net stop clussvc", "", 0, "was stopped successfully"),
     ("cluster node", "", 1753, "no more endpoints"),
     ("cluster /cluster:NODE2 node NODE1 /start /wait:20", "", 0, "NODE1                1 Up"),
-    (r"reg query HKLM\SOFTWARE\Microsoft\Exchange\Setup", "", 0, "    ServicePackBuild\tREG_DWORD\t0x1dd6\r\n"),
+    (
+        r"reg query HKLM\SOFTWARE\Microsoft\Exchange\Setup",
+        "",
+        0,
+        "    ServicePackBuild\tREG_DWORD\t0x1dd6\r\n",
+    ),
     (r#"reg query "HKLM\SOFTWARE\Microsoft\Exchange\Setup" /v ServicePackNumber"#, "", 0, "REG_DWORD\t0x2"),
     (r"reg query HKLM\SOFTWARE\None /v X", "", 1, "unable to find"),
     (r"reg add HKLM\SOFTWARE\Own /v A /t REG_DWORD /d 5", "", 0, "successfully"),
@@ -115,15 +173,40 @@ const SYSTEM: &[Step] = &[
     ("tasklist", "", 0, "Image Name"),
     ("wmic os get lastbootuptime /value", "", 0, "\r\r\nLastBootUpTime=20"),
     ("wmic os get lastbootuptime", "", 0, "LastBootUpTime  \r\r\n20"),
-    (r#"wmic datafile where name="C:\\Program Files\\Exchsrvr\\bin\\store.exe" get version /value"#, "", 0, "Version=6.5.7638.2"),
-    (r#"wmic datafile where name="C:\\Program Files\\Exchsrvr\\bin\\store.exe" get version"#, "", 0, "6.5.7638.2"),
+    (
+        r#"wmic datafile where name="C:\\Program Files\\Exchsrvr\\bin\\store.exe" get version /value"#,
+        "",
+        0,
+        "Version=6.5.7638.2",
+    ),
+    (
+        r#"wmic datafile where name="C:\\Program Files\\Exchsrvr\\bin\\store.exe" get version"#,
+        "",
+        0,
+        "6.5.7638.2",
+    ),
     ("wmic nosuch get x", "", 44_125, "Alias not found"),
     ("shutdown", "", 1, "Usage"),
     ("shutdown -r -x", "", 1, "Invalid argument"),
-    (r"schtasks /create /tn T1 /tr C:\t.cmd /sc once /st 00:00:00 /ru SYSTEM", "", 0, "successfully been created"),
+    (
+        r"schtasks /create /tn T1 /tr C:\t.cmd /sc once /st 00:00:00 /ru SYSTEM",
+        "",
+        0,
+        "successfully been created",
+    ),
     (r"schtasks /create /tn T2 /tr C:\t.cmd /sc once /st 00:00 /ru SYSTEM", "", 1, "Start Time"),
-    (r#"schtasks /create /tn T2 /tr C:\t.cmd /sc once /st 00:00:00 /ru EXAMPLE\upgrade /rp "correct horse""#, "", 0, "SUCCESS"),
-    (r"schtasks /create /tn T3 /tr C:\t.cmd /sc once /st 00:00:00 /ru EXAMPLE\upgrade /rp wrong", "", 1, "Logon failure"),
+    (
+        r#"schtasks /create /tn T2 /tr C:\t.cmd /sc once /st 00:00:00 /ru EXAMPLE\upgrade /rp "correct horse""#,
+        "",
+        0,
+        "SUCCESS",
+    ),
+    (
+        r"schtasks /create /tn T3 /tr C:\t.cmd /sc once /st 00:00:00 /ru EXAMPLE\upgrade /rp wrong",
+        "",
+        1,
+        "Logon failure",
+    ),
     ("schtasks /query /fo csv /nh", "", 0, "\"T1\",\"Never\",\"\"\r\n\"T2\",\"Never\",\"\""),
     ("schtasks /query", "", 0, "TaskName"),
     ("schtasks /run /tn T1", "", 0, "Attempted to run"),
@@ -137,9 +220,19 @@ const SYSTEM: &[Step] = &[
 
 const HOTFIX: &[Step] = &[
     ("net stop clussvc", "", 0, ""),
-    (r#""C:\media\exchange-2003-kb916803\Exchange2003-KB916803-x86-ENU.exe" /quiet /norestart /log:"C:\kb.log""#, "", 0, ""),
+    (
+        r#""C:\media\exchange-2003-kb916803\Exchange2003-KB916803-x86-ENU.exe" /quiet /norestart /log:"C:\kb.log""#,
+        "",
+        0,
+        "",
+    ),
     (r"type C:\kb.log", "", 0, "Installation completed."),
-    (r#"reg query "HKLM\SOFTWARE\Microsoft\Updates\Exchange Server 2003\SP3\KB916803""#, "", 0, "PackageVersion"),
+    (
+        r#"reg query "HKLM\SOFTWARE\Microsoft\Updates\Exchange Server 2003\SP3\KB916803""#,
+        "",
+        0,
+        "PackageVersion",
+    ),
     (r"C:\media\exchange-2003-kb912442\Exchange2003-KB912442-x86-ENU.exe /u /q /z", "", 0, ""),
     (r"C:\media\exchange-2003-kb912442\Exchange2003-KB912442-x86-ENU.exe /passive /norestart", "", 0, ""),
     (r"C:\media\exchange-2003-kb912442\Exchange2003-KB912442-x86-ENU.exe /silent", "", 87, "option /silent"),
@@ -201,9 +294,10 @@ async fn with_any_row_of_the_table_taken_away_a_scenario_comes_out_otherwise() {
 
 #[tokio::test]
 async fn a_service_pack_is_no_command_and_a_quiet_switch_is_no_luxury() {
-    let emulation = Emulation::start(&EmulationSpec { timing: Timing::NONE, ..EmulationSpec::two_nodes(SP1, "NODE1") })
-        .await
-        .unwrap();
+    let emulation =
+        Emulation::start(&EmulationSpec { timing: Timing::NONE, ..EmulationSpec::two_nodes(SP1, "NODE1") })
+            .await
+            .unwrap();
     for line in [
         r"C:\media\exchange-2003-sp2\setup\i386\update.exe",
         r"C:\media\exchange-2003-kb889528\Exchange2003-KB889528-x86-ENU.exe /norestart",
@@ -215,6 +309,7 @@ async fn a_service_pack_is_no_command_and_a_quiet_switch_is_no_luxury() {
     let less = Emulation::start(&spec(Table::embedded().unwrap().without("service-pack"))).await.unwrap();
     let answer = less.run("NODE1", r"C:\media\exchange-2003-sp2\setup\i386\update.exe", b"").await.unwrap();
     assert_eq!(answer.code, 87);
-    let answer = emulation.run("NODE2", r"C:\media\exchange-2003-sp2\setup\i386\update.exe /q", b"").await.unwrap();
+    let answer =
+        emulation.run("NODE2", r"C:\media\exchange-2003-sp2\setup\i386\update.exe /q", b"").await.unwrap();
     assert_ne!(answer.code, 0, "no source for an unattended service pack");
 }

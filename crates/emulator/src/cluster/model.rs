@@ -129,7 +129,8 @@ impl Cluster {
             (kind, None) => format!("{kind} ({})", group.name),
         };
         for resource in profile.resources.iter().filter(|r| !r.optional) {
-            let one = resource.one_per_cluster && self.resources.iter().any(|r| r.kind == resource.resource_type);
+            let one =
+                resource.one_per_cluster && self.resources.iter().any(|r| r.kind == resource.resource_type);
             if one {
                 continue;
             }

@@ -26,7 +26,11 @@ pub(crate) fn settle_group(shared: &Arc<Shared>, group: &str) -> Result<tokio::t
 ///
 /// # Errors
 /// When something else is under way with the group.
-pub(crate) fn move_group(shared: &Arc<Shared>, group: &str, to: &str) -> Result<tokio::task::JoinHandle<()>, Busy> {
+pub(crate) fn move_group(
+    shared: &Arc<Shared>,
+    group: &str,
+    to: &str,
+) -> Result<tokio::task::JoinHandle<()>, Busy> {
     let generation = begin(&mut shared.lock(), group, false)?;
     Ok(spawn(shared, group, Some(to.to_owned()), generation))
 }
@@ -64,7 +68,12 @@ fn end(state: &mut State, group: &str, generation: u64) {
     }
 }
 
-fn spawn(shared: &Arc<Shared>, group: &str, to: Option<String>, generation: u64) -> tokio::task::JoinHandle<()> {
+fn spawn(
+    shared: &Arc<Shared>,
+    group: &str,
+    to: Option<String>,
+    generation: u64,
+) -> tokio::task::JoinHandle<()> {
     let (shared, group) = (shared.clone(), group.to_owned());
     let runtime = shared.runtime.clone();
     runtime.spawn(async move {
@@ -155,14 +164,12 @@ fn bring_online(shared: &Arc<Shared>, group: &str, generation: u64, name: &str) 
 
 /// The store upgrades databases that it opens; an older store must never open them again.
 fn open_databases(state: &mut State, group: &str) {
-    let build: Option<Build> = state
-        .cluster
-        .group(group)
-        .and_then(|g| state.node(&g.owner))
-        .map(|n| n.durable.exsetdata);
+    let build: Option<Build> =
+        state.cluster.group(group).and_then(|g| state.node(&g.owner)).map(|n| n.durable.exsetdata);
     let Some(group) = state.cluster.group_mut(group) else { return };
     let older = group.written_by.is_some_and(|written| build < Some(written));
-    let harm = format!("databases of {} written by {:?} were opened by {build:?}", group.name, group.written_by);
+    let harm =
+        format!("databases of {} written by {:?} were opened by {build:?}", group.name, group.written_by);
     group.written_by = group.written_by.max(build);
     if older {
         state.harm.push(harm);

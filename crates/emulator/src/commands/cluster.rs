@@ -4,7 +4,9 @@ use std::future::Future;
 use std::time::Duration;
 
 use super::{Args, cluster_show};
-use crate::cluster::{Busy, GroupState, ResourceState, move_group, settle_group, start_service, stop_service};
+use crate::cluster::{
+    Busy, GroupState, ResourceState, move_group, settle_group, start_service, stop_service,
+};
 use crate::node::Member;
 use crate::shell::Shell;
 use crate::state::State;
@@ -57,7 +59,8 @@ fn reach(shell: &Shell, args: &Args) -> Result<(), Win32> {
             _ => Err(NO_ENDPOINTS),
         },
         Some(name) if name.eq_ignore_ascii_case(&state.cluster.name) => {
-            let name = state.cluster.resources.iter().find(|r| r.kind == "Network Name" && r.name == "Cluster Name");
+            let name =
+                state.cluster.resources.iter().find(|r| r.kind == "Network Name" && r.name == "Cluster Name");
             match name.map(|r| r.state) {
                 Some(ResourceState::Online) => Ok(()),
                 _ => Err(RPC_UNAVAILABLE),
@@ -198,7 +201,7 @@ fn group_properties(shell: &Shell, args: &Args, group: &str) -> Result<(), Win32
     let mut state = shell.shared.lock();
     if !changes.is_empty() {
         // The switch alone only looks; what makes it a change stands behind it.
-        let text = format!("cluster{}", args.raw);
+        let text = format!("cluster{}", args.raw.trim_end());
         state.record(crate::Actor::Node(shell.node.clone()), crate::Class::Setting, text);
     }
     for change in changes {
@@ -248,7 +251,8 @@ async fn resource(shell: &mut Shell, args: &Args) -> Result<(), Win32> {
     if args.has("/online") || args.has("/offline") {
         want(&mut shell.shared.lock(), &name, args.has("/online"));
         settle(shell, args, &group).await?;
-        let failed = shell.shared.lock().cluster.resource(&name).is_some_and(|r| r.state == ResourceState::Failed);
+        let failed =
+            shell.shared.lock().cluster.resource(&name).is_some_and(|r| r.state == ResourceState::Failed);
         if args.has("/online") && failed {
             return Err(RESOURCE_FAILED);
         }

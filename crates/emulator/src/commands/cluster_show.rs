@@ -70,7 +70,12 @@ fn resource_table(text: &mut String, state: &State, shown: impl Fn(&str) -> bool
         let owner = state.cluster.group(&resource.group).map_or("", |g| g.owner.as_str());
         line(
             text,
-            format_args!("{:<20} {:<20} {owner:<15} {}", resource.name, resource.group, status(resource.state)),
+            format_args!(
+                "{:<20} {:<20} {owner:<15} {}",
+                resource.name,
+                resource.group,
+                status(resource.state)
+            ),
         );
     }
 }
@@ -120,7 +125,10 @@ fn properties(heading: &str, what: &str, name: &str, rows: &[(&str, &str, String
     let mut text = String::new();
     line(&mut text, format_args!("{heading}\r\n"));
     line(&mut text, format_args!("T  {what:<20} Name                           Value"));
-    line(&mut text, format_args!("-- -------------------- ------------------------------ -----------------------"));
+    line(
+        &mut text,
+        format_args!("-- -------------------- ------------------------------ -----------------------"),
+    );
     for (kind, property, value) in rows {
         line(&mut text, format_args!("{kind:<2} {name:<20} {property:<30} {value} "));
     }

@@ -33,11 +33,7 @@ pub(super) fn run(shell: &mut Shell, args: &Args) -> u32 {
     }
 }
 
-fn change(
-    shell: &Shell,
-    what: impl FnOnce(&mut Disk) -> Result<u32, DiskError>,
-    named: Option<&str>,
-) -> u32 {
+fn change(shell: &Shell, what: impl FnOnce(&mut Disk) -> Result<u32, DiskError>, named: Option<&str>) -> u32 {
     let done = match shell.shared.lock().node_mut(&shell.node) {
         Some(node) => what(&mut node.durable.disk),
         None => Err(DiskError::NoPath),

@@ -22,7 +22,12 @@ const NOT_APPLICABLE: u32 = 61_681;
 const INSTALLERS: &[&str] = &["update.exe", "setup.exe"];
 
 /// A hotfix package of the Update.exe engine, started by a command.
-pub(super) async fn hotfix(shell: &mut Shell, args: &Args, package: Package, fault: Option<FaultKind>) -> u32 {
+pub(super) async fn hotfix(
+    shell: &mut Shell,
+    args: &Args,
+    package: Package,
+    fault: Option<FaultKind>,
+) -> u32 {
     // Without one of these it shows a dialogue, on a desktop that nobody sees.
     if !["/quiet", "/q", "/passive", "/u"].iter().any(|s| args.has(s)) {
         std::future::pending::<()>().await;
@@ -67,7 +72,11 @@ async fn install(
     let (pid, _guard) = {
         let mut state = shared.lock();
         let found = state.node_mut(node).ok_or(1_u32)?;
-        let other = found.boot.iter().flat_map(|b| b.processes.values()).any(|p| INSTALLERS.contains(&p.image.as_str()));
+        let other = found
+            .boot
+            .iter()
+            .flat_map(|b| b.processes.values())
+            .any(|p| INSTALLERS.contains(&p.image.as_str()));
         if other {
             state.harm.push(format!("a second installer ({}) was started on {node}", package.name));
             return Err(OTHER_INSTALLER);
@@ -82,7 +91,7 @@ async fn install(
     };
     let stopped = stop_services(&mut shared.lock(), node, package);
     shared.pause(shared.timing.install / 2).await;
-    half(&mut shared.lock(), node, package);
+    half(&mut shared.lock(), node, package, fault.as_ref());
     shared.pause(shared.timing.install / 2).await;
     let mut state = shared.lock();
     let found = state.node_mut(node).ok_or(1_u32)?;
@@ -91,7 +100,11 @@ async fn install(
         boot.processes.remove(&pid);
     }
     for service in stopped {
-        found.log("Service Control Manager", 7036, format!("The {service} service entered the running state."));
+        found.log(
+            "Service Control Manager",
+            7036,
+            format!("The {service} service entered the running state."),
+        );
     }
     let restart = finish(found, package, log, fault);
     Ok(restart)
@@ -149,8 +162,13 @@ fn stop_services(state: &mut State, node: &str, package: &Package) -> Vec<String
     }
     let stopped: Vec<String> =
         STOPPED_BY_INSTALLERS.iter().filter(|s| running(state, node, s)).map(|s| (*s).to_owned()).collect();
-    let groups: Vec<String> =
-        state.cluster.groups.iter().filter(|g| g.owner.eq_ignore_ascii_case(node)).map(|g| g.name.clone()).collect();
+    let groups: Vec<String> = state
+        .cluster
+        .groups
+        .iter()
+        .filter(|g| g.owner.eq_ignore_ascii_case(node))
+        .map(|g| g.name.clone())
+        .collect();
     for resource in state.cluster.resources.iter_mut() {
         let exchange = resource.kind.starts_with("Microsoft ");
         if exchange && groups.contains(&resource.group) && resource.state == ResourceState::Online {
@@ -159,7 +177,11 @@ fn stop_services(state: &mut State, node: &str, package: &Package) -> Vec<String
     }
     if let Some(found) = state.node_mut(node) {
         for service in &stopped {
-            found.log("Service Control Manager", 7036, format!("The {service} service entered the stopped state."));
+            found.log(
+                "Service Control Manager",
+                7036,
+                format!("The {service} service entered the stopped state."),
+            );
         }
         if let Some(boot) = &mut found.boot {
             boot.running.retain(|s| !stopped.contains(s));
@@ -169,9 +191,10 @@ fn stop_services(state: &mut State, node: &str, package: &Package) -> Vec<String
 }
 
 /// Half of it: the first files are new, nothing says so yet. A power cut now leaves exactly this.
-fn half(state: &mut State, node: &str, package: &Package) {
+fn half(state: &mut State, node: &str, package: &Package, fault: Option<&FaultKind>) {
     let Some(node) = state.node_mut(node) else { return };
-    if let Some((file, version)) = package.files.first() {
+    let held = |name: &str| matches!(fault, Some(FaultKind::FileInUse { file, .. }) if file == name);
+    if let Some((file, version)) = package.files.first().filter(|(file, _)| !held(file)) {
         node.durable.disk.set_version(&format!("{EXCHANGE}\\bin\\{file}"), version);
     }
     if let Some(build) = package.to {
@@ -183,7 +206,8 @@ fn half(state: &mut State, node: &str, package: &Package) {
 fn finish(node: &mut Node, package: &Package, log: &str, fault: Option<FaultKind>) -> bool {
     node.durable.broken = false;
     let mut restart = node.asks_for_restart || package.always_restart;
-    let mut lines = vec![format!("{}: installation of {}", log.rsplit('\\').next().unwrap_or(log), package.name)];
+    let mut lines =
+        vec![format!("{}: installation of {}", log.rsplit('\\').next().unwrap_or(log), package.name)];
     let mut recorded = true;
     if let Some(FaultKind::FileInUse { file, installed }) = fault {
         lines.push(format!("FileInUse:: Added to Filelist: {file}"));

@@ -12,8 +12,8 @@ mod tasks;
 mod words;
 
 use crate::fault::FaultKind;
-use crate::shell::Shell;
 use crate::shell::Flow;
+use crate::shell::Shell;
 use crate::spec::Program;
 
 pub(crate) use args::Args;
@@ -50,7 +50,9 @@ pub(crate) async fn run(shell: &mut Shell, args: Args, fault: Option<FaultKind>)
     }
     let code = match args.command.as_str() {
         "echo" | "rem" | "set" | "goto" | "call" | "exit" => return words::run(shell, args).await,
-        "mkdir" | "rmdir" | "type" | "copy" | "del" | "dir" | "find" | "sha256sum" => files::run(shell, &args),
+        "mkdir" | "rmdir" | "type" | "copy" | "del" | "dir" | "find" | "sha256sum" => {
+            files::run(shell, &args)
+        }
         "cluster" => cluster::run(shell, &args).await,
         "net" | "sc" => services::run(shell, &args).await,
         "reg" => reg::run(shell, &args),

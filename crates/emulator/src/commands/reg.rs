@@ -4,8 +4,7 @@ use super::Args;
 use crate::registry::{Data, Registry};
 use crate::shell::Shell;
 
-const NOT_FOUND: &str =
-    "\r\nError:  The system was unable to find the specified registry key or value\r\n";
+const NOT_FOUND: &str = "\r\nError:  The system was unable to find the specified registry key or value\r\n";
 
 pub(super) fn run(shell: &mut Shell, args: &Args) -> u32 {
     let Some(path) = args.positional.first().and_then(|p| Registry::path(p)) else {
@@ -72,7 +71,9 @@ fn add(shell: &Shell, args: &Args, path: &str) -> Result<String, &'static str> {
             };
             Data::Dword(number.map_err(|_| BAD)?)
         }
-        "REG_MULTI_SZ" => Data::Many(text.split("\\0").filter(|t| !t.is_empty()).map(str::to_owned).collect()),
+        "REG_MULTI_SZ" => {
+            Data::Many(text.split("\\0").filter(|t| !t.is_empty()).map(str::to_owned).collect())
+        }
         _ => return Err(BAD),
     };
     registry.set(path, name, data);

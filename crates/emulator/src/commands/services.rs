@@ -10,7 +10,10 @@ pub(super) async fn run(shell: &mut Shell, args: &Args) -> u32 {
     let Some(name) = args.positional.first() else { return list(shell, args) };
     if !known(&shell.shared.lock(), &shell.node, name) {
         let text = match args.command.as_str() {
-            "net" => "The service name is invalid.\r\n\r\nMore help is available by typing NET HELPMSG 2185.\r\n".to_owned(),
+            "net" => {
+                "The service name is invalid.\r\n\r\nMore help is available by typing NET HELPMSG 2185.\r\n"
+                    .to_owned()
+            }
             _ => format!(
                 "[SC] {} FAILED 1060:\r\n\r\nThe specified service does not exist as an installed service.\r\n\r\n",
                 if args.context == "query" { "EnumQueryServicesStatus:OpenService" } else { "OpenService" }
@@ -50,7 +53,8 @@ pub(crate) fn running(state: &State, node: &str, service: &str) -> bool {
     }
     let carried = CARRIED.iter().find(|(name, _)| *name == service).is_some_and(|(_, kind)| {
         state.cluster.resources.iter().any(|r| {
-            let here = state.cluster.group(&r.group).is_some_and(|g| g.owner.eq_ignore_ascii_case(&node.name));
+            let here =
+                state.cluster.group(&r.group).is_some_and(|g| g.owner.eq_ignore_ascii_case(&node.name));
             r.kind == *kind && here && r.state == ResourceState::Online
         })
     });
@@ -172,7 +176,9 @@ fn configure(shell: &Shell, name: &str, words: &[String]) -> u32 {
         _ => None,
     };
     let Some(start) = start else {
-        shell.eprint("DESCRIPTION:\r\n        Modifies a service entry in the registry and Service Database.\r\n");
+        shell.eprint(
+            "DESCRIPTION:\r\n        Modifies a service entry in the registry and Service Database.\r\n",
+        );
         return 1639;
     };
     if let Some(node) = shell.shared.lock().node_mut(&shell.node)

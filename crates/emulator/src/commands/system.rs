@@ -30,7 +30,8 @@ fn wmic(shell: &Shell, args: &Args) -> u32 {
         ("datafile", [filter, name, get, property])
             if is(filter, "where") && is(get, "get") && is(property, "version") =>
         {
-            let path = name.split_once('=').filter(|(n, _)| is(n, "name")).map(|(_, v)| v.replace("\\\\", "\\"));
+            let path =
+                name.split_once('=').filter(|(n, _)| is(n, "name")).map(|(_, v)| v.replace("\\\\", "\\"));
             let state = shell.shared.lock();
             let disk = state.node(&shell.node).map(|n| &n.durable.disk);
             match path.as_deref().and_then(|p| disk?.file(&Disk::normal("C:", p))) {

@@ -31,7 +31,9 @@ fn table(shell: &Shell, args: &Args, heading: &[&str], rows: &[Vec<String>]) -> 
     };
     let line = |fields: &[String]| match csv {
         true => format!("\"{}\"\r\n", fields.join("\",\"")),
-        false => fields.iter().map(|f| format!("{f:<25} ")).collect::<String>().trim_end().to_owned() + "\r\n",
+        false => {
+            fields.iter().map(|f| format!("{f:<25} ")).collect::<String>().trim_end().to_owned() + "\r\n"
+        }
     };
     if !args.has("/nh") {
         let heading: Vec<String> = heading.iter().map(|h| (*h).to_owned()).collect();
@@ -48,7 +50,9 @@ fn table(shell: &Shell, args: &Args, heading: &[&str], rows: &[Vec<String>]) -> 
 
 fn tasklist(shell: &Shell, args: &Args) -> u32 {
     let mut rows = Vec::new();
-    let row = |image: &str, pid: u32| vec![image.to_owned(), pid.to_string(), "Console".into(), "0".into(), "16 K".into()];
+    let row = |image: &str, pid: u32| {
+        vec![image.to_owned(), pid.to_string(), "Console".into(), "0".into(), "16 K".into()]
+    };
     rows.push(row("System Idle Process", 0));
     rows.push(row("System", 4));
     rows.push(row("svchost.exe", 812));
@@ -59,7 +63,9 @@ fn tasklist(shell: &Shell, args: &Args) -> u32 {
 }
 
 fn create(shell: &Shell, args: &Args) -> u32 {
-    let (Some(name), Some(command), Some(schedule)) = (args.value("/tn"), args.value("/tr"), args.value("/sc")) else {
+    let (Some(name), Some(command), Some(schedule)) =
+        (args.value("/tn"), args.value("/tr"), args.value("/sc"))
+    else {
         shell.eprint("ERROR: Invalid syntax. Mandatory options are missing.\r\n");
         return 1;
     };
@@ -127,7 +133,8 @@ fn launch(shared: &Arc<Shared>, node: &str, task: Task) {
             }
         };
         if let Some(boot) = shared.lock().node_mut(&node).and_then(|n| n.boot.as_mut()) {
-            boot.processes.retain(|p, process| Some(*p) != pid || process.task.as_deref() != Some(&task.name));
+            boot.processes
+                .retain(|p, process| Some(*p) != pid || process.task.as_deref() != Some(&task.name));
         }
     });
 }

@@ -62,7 +62,9 @@ impl Shell {
                 Flow::Goto(label) => match find(&frame.lines, &label) {
                     Some(there) => at = there,
                     None => {
-                        self.eprint(&format!("The system cannot find the batch label specified - {label}\r\n"));
+                        self.eprint(&format!(
+                            "The system cannot find the batch label specified - {label}\r\n"
+                        ));
                         self.done(1);
                         break;
                     }
@@ -82,9 +84,10 @@ fn find(lines: &[String], label: &str) -> Option<usize> {
     lines
         .iter()
         .position(|line| {
-            line.trim().strip_prefix(':').and_then(|l| l.split_whitespace().next()).is_some_and(|l| {
-                l.eq_ignore_ascii_case(label)
-            })
+            line.trim()
+                .strip_prefix(':')
+                .and_then(|l| l.split_whitespace().next())
+                .is_some_and(|l| l.eq_ignore_ascii_case(label))
         })
         .map(|index| index + 1)
 }

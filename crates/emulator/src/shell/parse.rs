@@ -113,9 +113,10 @@ impl Parser {
 
     fn word_ahead(&self, word: &str) -> bool {
         let end = self.at + word.len();
-        let same = self.chars.get(self.at..end).is_some_and(|w| {
-            w.iter().collect::<String>().eq_ignore_ascii_case(word)
-        });
+        let same = self
+            .chars
+            .get(self.at..end)
+            .is_some_and(|w| w.iter().collect::<String>().eq_ignore_ascii_case(word));
         same && self.chars.get(end).is_none_or(|c| c.is_whitespace() || *c == '(')
     }
 
@@ -252,7 +253,11 @@ impl Parser {
             word.push(c);
             self.at += 1;
         }
-        if word.is_empty() { Err(Unexpected(self.peek().map_or_else(String::new, String::from))) } else { Ok(word) }
+        if word.is_empty() {
+            Err(Unexpected(self.peek().map_or_else(String::new, String::from)))
+        } else {
+            Ok(word)
+        }
     }
 
     /// A redirection, if one is here. `start`: a digit here is a handle's number.
@@ -372,7 +377,9 @@ mod tests {
 
     #[test]
     fn if_takes_the_rest_of_the_line_and_else_follows_a_block() {
-        let Tree::If { ask: Ask::Exist(path), then, .. } = parse("if exist f a & b").unwrap() else { panic!() };
+        let Tree::If { ask: Ask::Exist(path), then, .. } = parse("if exist f a & b").unwrap() else {
+            panic!()
+        };
         assert_eq!((path.as_str(), *then), ("f", Tree::Then(simple("a "), simple("b"))));
         let Tree::If { not: true, ask: Ask::Same { left, right, .. }, otherwise, .. } =
             parse("if not \"0\"==\"0\" (a) else b").unwrap()
@@ -384,6 +391,9 @@ mod tests {
 
     #[test]
     fn a_quoted_word_keeps_its_blanks() {
-        assert_eq!(words("group \"Cluster Group\" /moveto:\"N 2\""), ["group", "Cluster Group", "/moveto:N 2"]);
+        assert_eq!(
+            words("group \"Cluster Group\" /moveto:\"N 2\""),
+            ["group", "Cluster Group", "/moveto:N 2"]
+        );
     }
 }
