@@ -71,11 +71,11 @@ impl Platform for LinuxCluster {
     }
 
     async fn begin(&self, order: &Order<'_>) -> Result<Begun, Error> {
-        Err(Error::NoSuchAction { what: order.step.action.name().into(), platform: NAME })
+        self.begin_work(order).await
     }
 
     async fn poll(&self, order: &Order<'_>) -> Result<Progress, Error> {
-        Err(Error::NoSuchAction { what: order.step.action.name().into(), platform: NAME })
+        self.poll_work(order).await
     }
 
     async fn lock(&self, _token: &LockSeen) -> Result<(), Error> {

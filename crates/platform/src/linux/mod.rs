@@ -2,6 +2,7 @@
 //!
 //! A node is asked in one round trip ([`probe`]); what it prints is read by [`crate::pacemaker`] and [`crate::debian`].
 
+mod act;
 mod cluster;
 mod node;
 pub(crate) mod paths;
