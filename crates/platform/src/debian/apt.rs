@@ -143,7 +143,11 @@ impl Origins {
                 version = Some((number, installed));
             } else if let (Some((number, installed)), Some(file)) = (version, table_file(line)) {
                 let Some(origin) = known.get(file) else { continue };
-                origins.versions.entry((name.to_owned(), number.to_owned())).or_default().insert(origin.clone());
+                origins
+                    .versions
+                    .entry((name.to_owned(), number.to_owned()))
+                    .or_default()
+                    .insert(origin.clone());
                 if installed {
                     origins.installed.insert(origin.clone());
                 }
@@ -185,7 +189,8 @@ fn archives(files: &str) -> BTreeMap<&str, Origin> {
                 known.insert(file, origin(file, release));
             }
         } else if let Some((priority, rest)) = trimmed.split_once(' ') {
-            let listed = line.starts_with(' ') && priority.parse::<i32>().is_ok() && rest != "/var/lib/dpkg/status";
+            let listed =
+                line.starts_with(' ') && priority.parse::<i32>().is_ok() && rest != "/var/lib/dpkg/status";
             file = if listed { Some(rest) } else { None };
             if let Some(file) = file {
                 // Until its release line is read, if it has one.
@@ -227,12 +232,13 @@ mod tests {
             Inst libssl3 [3.0.15-1] (3.0.16-1 Debian:12.11/stable, Debian-Security:12/stable-security [amd64])\n\
             Inst libc6:i386 [1] (2 Kaketsugi Lab:lab [i386]) [libc6:amd64 on libc6:i386] []\n\
             Inst linux-image-6 (6.1 Debian:12/stable [all])\nConf libssl3 (3.0.16-1 Debian [amd64])\n";
-        let install = |name: &str, architecture: &str, version: &str, from: Option<&str>| Simulated::Install {
-            name: name.into(),
-            architecture: architecture.into(),
-            version: version.into(),
-            from: from.map(str::to_owned),
-        };
+        let install =
+            |name: &str, architecture: &str, version: &str, from: Option<&str>| Simulated::Install {
+                name: name.into(),
+                architecture: architecture.into(),
+                version: version.into(),
+                from: from.map(str::to_owned),
+            };
         assert_eq!(
             simulation(text).unwrap(),
             [
@@ -248,7 +254,8 @@ mod tests {
 
     #[test]
     fn records_need_a_whole_digest() {
-        let stanza = |sha: &str| format!("Package: a\nArchitecture: amd64\nVersion: 1:2\nSize: 10\nSHA256: {sha}\n\n");
+        let stanza =
+            |sha: &str| format!("Package: a\nArchitecture: amd64\nVersion: 1:2\nSize: 10\nSHA256: {sha}\n\n");
         let good = stanza(&"aB".repeat(32));
         assert_eq!(records(&good)[0].sha256, "ab".repeat(32));
         assert_eq!(records(&format!("{good}{good}")).len(), 2);
@@ -268,19 +275,26 @@ mod tests {
     #[test]
     fn origins_are_found_by_version() {
         let origins = Origins::parse(FILES, POLICY);
-        let of = |name: &str, version: &str| origins.of(name, version).iter().map(ToString::to_string).collect::<Vec<_>>();
+        let of = |name: &str, version: &str| {
+            origins.of(name, version).iter().map(ToString::to_string).collect::<Vec<_>>()
+        };
         assert_eq!(of("openssl", "3.0.16"), ["o=Kaketsugi Lab,n=lab"]);
         assert_eq!(of("openssl", "3.0.15"), ["o=Debian,n=bookworm"]);
         assert_eq!(of("odd", "1"), ["http://y"]);
         assert!(of("odd", "2").is_empty());
-        assert_eq!(origins.installed.iter().map(ToString::to_string).collect::<Vec<_>>(), ["o=Debian,n=bookworm"]);
+        assert_eq!(
+            origins.installed.iter().map(ToString::to_string).collect::<Vec<_>>(),
+            ["o=Debian,n=bookworm"]
+        );
     }
 
     #[test]
     fn one_publisher_may_have_several_archives() {
         let origins = Origins::parse(FILES, POLICY);
         let (lab, debian) = (origins.of("openssl", "3.0.16")[0], origins.of("openssl", "3.0.15")[0]);
-        assert!(lab.is_named("Kaketsugi Lab") && lab.is_named("o=Kaketsugi Lab,n=lab") && !lab.is_named("lab"));
+        assert!(
+            lab.is_named("Kaketsugi Lab") && lab.is_named("o=Kaketsugi Lab,n=lab") && !lab.is_named("lab")
+        );
         assert!(!lab.is_of_the_same(debian) && debian.is_of_the_same(debian));
         assert!(!origins.of("odd", "1")[0].is_of_the_same(debian));
     }

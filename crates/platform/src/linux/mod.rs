@@ -7,6 +7,7 @@ mod cluster;
 mod node;
 pub(crate) mod paths;
 mod probe;
+mod resolve;
 mod sections;
 pub(crate) mod token;
 

@@ -35,7 +35,9 @@ impl LinuxCluster {
         let poll = with(&[("RUN", &order.token.run), ("HANDLE", &handle)], POLL);
         let output = self.tell(&node, poll, None).await?;
         let said = text(&node, "looking after the work", &output)?;
-        read(&said).ok_or_else(|| unreadable(node, "looking after the work", said.lines().next().unwrap_or_default()))
+        read(&said).ok_or_else(|| {
+            unreadable(node, "looking after the work", said.lines().next().unwrap_or_default())
+        })
     }
 }
 
@@ -78,7 +80,10 @@ mod tests {
     fn the_three_answers_and_the_fourth() {
         assert_eq!(read("not-begun\n"), Some(Progress::NotBegun));
         assert_eq!(read("running\none\ntwo\n"), Some(Progress::Running { tail: "one\ntwo\n".into() }));
-        assert_eq!(read("ended 100\nE: broken\n"), Some(Progress::Ended { code: 100, output: "E: broken\n".into() }));
+        assert_eq!(
+            read("ended 100\nE: broken\n"),
+            Some(Progress::Ended { code: 100, output: "E: broken\n".into() })
+        );
         assert_eq!(read("vanished\n"), Some(Progress::Vanished { output: String::new() }));
         for bad in ["", "ended", "ended x\n", "gone\n", "running away\n"] {
             assert_eq!(read(bad), None, "{bad:?}");

@@ -54,5 +54,9 @@ fn text(node: &ServerId, what: &str, output: &Output) -> Result<String, Error> {
     }
     let said = sanitize_bytes(if output.stderr.is_empty() { &output.stdout } else { &output.stderr });
     let last = said.lines().rev().find(|l| !l.trim().is_empty()).unwrap_or("it said nothing").to_owned();
-    Err(Error::Failed { host: node.clone(), what: what.to_owned(), why: format!("{:?}: {last}", output.exit) })
+    Err(Error::Failed {
+        host: node.clone(),
+        what: what.to_owned(),
+        why: format!("{:?}: {last}", output.exit),
+    })
 }

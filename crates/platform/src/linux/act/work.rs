@@ -54,7 +54,8 @@ pub(super) fn of(order: &Order<'_>) -> Result<(ServerId, String), Error> {
         Action::Install { release, .. } => {
             let list = packages(order, &node, release.as_str())?;
             let digest = list_digest(list);
-            let older = if order.plan.estate.policy.allow_downgrade.is_empty() { "" } else { "--allow-downgrades" };
+            let older =
+                if order.plan.estate.policy.allow_downgrade.is_empty() { "" } else { "--allow-downgrades" };
             let variables = [
                 ("STAGE", paths::stage(&digest)),
                 ("SUMS", sums(list)),
@@ -73,7 +74,8 @@ pub(super) fn of(order: &Order<'_>) -> Result<(ServerId, String), Error> {
             with(&borrowed(&variables), QUIET)
         }
         Action::PutBack { .. } => {
-            let variables = [("UNITS", QUIET_UNITS.join(" ")), ("ACTIVE", active_before(order, &node).join(" "))];
+            let variables =
+                [("UNITS", QUIET_UNITS.join(" ")), ("ACTIVE", active_before(order, &node).join(" "))];
             with(&borrowed(&variables), PUT_BACK)
         }
         Action::Drain { .. } => with(&settle, DRAIN),
@@ -134,7 +136,9 @@ fn active_before(order: &Order<'_>, node: &ServerId) -> Vec<String> {
         .into_iter()
         .flatten()
         .filter_map(|(setting, value)| match setting {
-            Setting::Unit(unit) if value.as_deref().is_some_and(|v| v.contains("active=active ")) => Some(unit.clone()),
+            Setting::Unit(unit) if value.as_deref().is_some_and(|v| v.contains("active=active ")) => {
+                Some(unit.clone())
+            }
             _ => None,
         })
         .collect()
