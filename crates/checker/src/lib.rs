@@ -1,1 +1,48 @@
-//! Explores plan, faults and crashes by driving the real run machine with the world
+//! Shows what comes of a plan under faults and crashes, before any of its commands is run on a machine.
+//!
+//! The real run machine (`kaketsugi_run`) is driven with a world (`kaketsugi_world`) as its environment: what it wants
+//! is answered with what the world shows, what it begins becomes commands to the world. There is no second
+//! interpreter of plans here. Every way is explored: whether an installer asks for a restart or not, one fault at
+//! every step, before, amid and after its work, and a crash of the controller after every record and between them.
+//!
+//! | question | module |
+//! |---|---|
+//! | what does an action do in the world's words? | `translate` |
+//! | how does the host answer what the machine wants? | `host` |
+//! | what can go wrong here? | `faults` |
+//! | may this be ordered; is the goal reached? | `rules` |
+//! | does the plan do what it says when nothing goes wrong? | `walk` |
+//! | what can come of it when something does? | `explore` |
+//! | what is found, in words? | `verdict`, `words` |
+//!
+//! Bounds: see [`Bounds`]. What is beyond them is said, never passed over ([`Outcome::OverBound`]).
+
+mod coverage;
+mod explore;
+mod faults;
+mod host;
+mod rules;
+mod state;
+mod translate;
+mod verdict;
+mod walk;
+mod words;
+
+use std::sync::Arc;
+
+use kaketsugi_plan::Plan;
+
+pub use coverage::{Cell, Coverage, Empty, Ending};
+pub use faults::{FaultKind, Moment};
+pub use rules::{Broken, Violation};
+pub use verdict::{Bounds, Outcome, Trace, Verdict};
+
+/// Explores a plan within bounds.
+#[must_use]
+pub fn check(plan: &Plan, bounds: &Bounds) -> Verdict {
+    let plan = Arc::new(plan.clone());
+    match walk::walk(&plan) {
+        Ok(walked) => explore::explore(&plan, bounds, &walked),
+        Err(verdict) => *verdict,
+    }
+}

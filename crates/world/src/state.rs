@@ -180,3 +180,25 @@ impl Server {
         matches!(self.truth.releases.get(release), Some(Installed | Newer | Partial))
     }
 }
+
+impl World {
+    /// Hashes all but which boot each server is in. Worlds that differ in nothing else go on alike; whether a server
+    /// has started anew since some moment is for whoever remembers that moment.
+    pub fn hash_but_boots<H: Hasher>(&self, state: &mut H) {
+        for (id, server) in &self.servers {
+            id.hash(state);
+            let mut server = Server::clone(server);
+            server.truth.boot = None;
+            server.boots = 0;
+            server.hash(state);
+        }
+        self.clusters.hash(state);
+        self.harm.hash(state);
+    }
+
+    /// Whether the server is a member of the cluster now.
+    #[must_use]
+    pub fn is_member(&self, cluster: &ClusterId, node: &ServerId) -> bool {
+        self.members(cluster).contains(node)
+    }
+}

@@ -1,0 +1,380 @@
+//! Plays the host of the run machine: answers what it wants with what the world shows and does.
+
+use std::sync::Arc;
+
+use kaketsugi_plan::{Action, Actor, Step, StepId};
+use kaketsugi_run::{End, Input, Record, Want};
+use kaketsugi_world::{Command, Mishap, World};
+
+use crate::coverage::Ending;
+use crate::faults::PersonFault;
+use crate::rules::{self, Broken};
+use crate::state::{Job, JobState, State};
+use crate::translate::{self, Attempt};
+
+/// Who a person is called in the records.
+const SOMEBODY: &str = "somebody";
+
+/// How the host's next answer comes about.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Default)]
+pub(crate) struct Way {
+    /// Whether an installer that is begun now will ask for a restart.
+    pub(crate) restart_asked: bool,
+    /// What goes wrong with the command that is begun now.
+    pub(crate) mishap: Option<Mishap>,
+    /// The command doesn't even reach its node.
+    pub(crate) not_sent: bool,
+    /// What the person who is asked now does wrong.
+    pub(crate) person: Option<PersonFault>,
+    /// After this many of the answer's records the controller crashes, and somebody resumes the run.
+    pub(crate) crash_after: Option<usize>,
+}
+
+/// One answer of the host, and all that follows from it at once. Gives the records too, for the trace.
+pub(crate) fn go(state: &State, way: Way) -> (State, Vec<Record>) {
+    let mut next = state.clone();
+    let want = state.run.next();
+    if let Want::Ended(end) = &want {
+        finish(&mut next, end);
+        next.seal();
+        return (next, Vec::new());
+    }
+    let input = answer(&mut next, &want, way);
+    let run = Arc::make_mut(&mut next.run);
+    let records = run.hear(input);
+    let kept = way.crash_after.unwrap_or(records.len()).min(records.len());
+    let records = records[..kept].to_vec();
+    for record in &records {
+        if let Err(illegal) = run.apply(record.clone()) {
+            next.violation = Some(Arc::new(Broken::IllegalRecord { why: illegal.why }.plainly()));
+        }
+        if let Record::Attested { evidence } = record {
+            next.attested.insert(evidence.kind, evidence.at);
+        }
+    }
+    let same_want = next.run.next() == want;
+    let nothing = records.is_empty() && same_want && next.job == state.job && next.world() == state.world();
+    if nothing && state.idle && next.violation.is_none() {
+        next.violation = Some(Arc::new(Broken::NoProgress.plainly()));
+    }
+    next.idle = nothing;
+    if way.crash_after.is_some() {
+        resume(&mut next, false);
+    }
+    next.seal();
+    (next, records)
+}
+
+/// The controller crashes, or the administrator goes on with a run that had stopped.
+pub(crate) fn resume(state: &mut State, restore: bool) {
+    let stopped = state.run.stopped().is_some();
+    let run = Arc::make_mut(&mut state.run);
+    let record = Record::Resumed {
+        epoch: run.token().epoch + 1,
+        restore: restore || state.restoring,
+        // An administrator who resumes after a stop has looked, and says that it may be tried again.
+        retry: stopped,
+        reason: String::new(),
+    };
+    if let Err(illegal) = run.apply(record) {
+        state.violation = Some(Arc::new(Broken::IllegalRecord { why: illegal.why }.plainly()));
+    }
+    state.agreed = stopped;
+    state.restoring |= restore;
+    state.idle = false;
+}
+
+/// Ends what had gone wrong, as an administrator would before resuming.
+pub(crate) fn repair(state: &mut State) {
+    if state.ailing {
+        state.set_world(state.world().repair());
+        if let Some(job) = &mut state.job
+            && matches!(job.is, JobState::Hung | JobState::Running)
+            && job.home.is_some()
+        {
+            job.is = JobState::Vanished;
+        } else if let Some(job) = &mut state.job
+            && job.is == JobState::Hung
+        {
+            job.is = JobState::Ended(1);
+        }
+    }
+    state.ailing = false;
+}
+
+fn finish(state: &mut State, end: &End) {
+    match end {
+        End::Finished => {
+            let broken = rules::goal(state);
+            if let Some(broken) = broken {
+                state.violation = Some(Arc::new(broken.plainly()));
+            }
+            state.ending = Some(match (state.restoring, state.resumes) {
+                (true, _) => Ending::Restored,
+                (false, 0) => Ending::Finished,
+                (false, _) => Ending::FinishedAfterResume,
+            });
+        }
+        End::Drifted(_) => {
+            let differences = kaketsugi_run::drift(&state.run.plan().snapshot, &state.seen());
+            state.violation = Some(Arc::new(Broken::NeverBegins { differences }.plainly()));
+        }
+        // What follows on a stop is chosen by the explorer.
+        End::Stopped => {}
+    }
+}
+
+fn answer(state: &mut State, want: &Want, way: Way) -> Input {
+    match want {
+        Want::Look => Input::Seen(Box::new(state.seen())),
+        Want::Lock { .. } => Input::Locked,
+        Want::Unlock { .. } => Input::Unlocked,
+        Want::Probe { .. } | Want::Soak { .. } => {
+            let last = Box::new(state.seen());
+            if state.idle { Input::TimeOver { last: Some(last) } } else { Input::Seen(last) }
+        }
+        Want::Begin { step, attempt, .. } => begin(state, step, *attempt, way),
+        Want::Poll { step, attempt, .. } => poll(state, step, *attempt),
+        Want::Ask { step, attempt, .. } => ask(state, step, *attempt, way),
+        // `go` has dealt with it.
+        Want::Ended(_) => Input::Unlocked,
+    }
+}
+
+fn is_of(job: &Job, step: &StepId, attempt: u32) -> bool {
+    job.step == *step && job.attempt == attempt
+}
+
+fn begin(state: &mut State, id: &StepId, attempt: u32, way: Way) -> Input {
+    // The handle is exclusive on its node: asked twice it begins nothing new.
+    if state.job.as_ref().is_some_and(|j| is_of(j, id, attempt)) {
+        return poll(state, id, attempt);
+    }
+    let plan = Arc::clone(&state.run);
+    let Some(step) = plan.plan().step(id) else { return Input::NotSent };
+    let home = translate::home(&step.action).cloned();
+    if home.as_ref().is_some_and(|h| !state.world().answers(h)) {
+        return no_answer(state);
+    }
+    if way.not_sent {
+        return Input::NotSent;
+    }
+    start(state, step, attempt, way);
+    match (way.mishap, state.job.as_ref().map(|j| j.is)) {
+        (Some(Mishap::AnswerLost | Mishap::ConnectionDrops), _) => Input::NoAnswer,
+        (_, Some(JobState::Ended(code))) => Input::Ended { code, output: String::new() },
+        _ => Input::Runs,
+    }
+}
+
+/// Starts a step's work.
+fn start(state: &mut State, step: &Step, attempt: u32, way: Way) {
+    let run = Arc::clone(&state.run);
+    let left = translate::commands(
+        run.plan(),
+        step,
+        Attempt {
+            start: run.start(),
+            number: attempt,
+            agreed: state.agreed,
+            restart_asked: way.restart_asked,
+        },
+    );
+    if state.violation.is_none() {
+        let broken = rules::ordered(state, step, &left);
+        state.violation = broken.map(|b| Arc::new(b.of(step)));
+    }
+    state.job = Some(Job {
+        step: step.id.clone(),
+        attempt,
+        home: translate::home(&step.action).cloned(),
+        left,
+        is: JobState::Running,
+    });
+    let Some(first) = state.job.as_ref().and_then(|j| j.left.first()).cloned() else {
+        set_job(state, JobState::Ended(0));
+        return;
+    };
+    let before = state.world().clone();
+    let (world, is) = match way.mishap {
+        Some(Mishap::FailsBefore) => (before, JobState::Ended(1)),
+        Some(mishap @ Mishap::FailsHalfway) => {
+            (before.mishap(&first, mishap).unwrap_or(before), JobState::Ended(1))
+        }
+        Some(mishap @ Mishap::Hangs) => (before.mishap(&first, mishap).unwrap_or(before), JobState::Hung),
+        Some(mishap @ Mishap::FileInUse) => {
+            (before.mishap(&first, mishap).unwrap_or(before), JobState::Ended(3010))
+        }
+        // Done with the answer lost: whatever took long has ended when somebody asks.
+        Some(Mishap::AnswerLost) => match before.command(&first) {
+            Ok(world) => (world, JobState::Ended(0)),
+            Err(_) => (before, JobState::Ended(1)),
+        },
+        Some(Mishap::ConnectionDrops) | None => {
+            enter(state, before);
+            return;
+        }
+    };
+    state.ailing |= is == JobState::Hung;
+    state.set_world(world);
+    set_job(state, is);
+    note_harm(state, step);
+}
+
+/// The first of what is left goes to work; what has no middle is done at once.
+fn enter(state: &mut State, mut world: World) {
+    let mut left = state.job.as_ref().map(|j| j.left.clone()).unwrap_or_default();
+    let mut is = JobState::Ended(0);
+    while let Some(first) = left.first() {
+        let after = match world.command(first) {
+            Ok(after) => after,
+            Err(_) => {
+                is = JobState::Ended(1);
+                break;
+            }
+        };
+        let midway = world.midway(first).into_iter().find(|m| *m != after);
+        if let Some(midway) = midway {
+            world = midway;
+            is = JobState::Running;
+            break;
+        }
+        world = after;
+        left.remove(0);
+    }
+    state.set_world(world);
+    if let Some(job) = &mut state.job {
+        job.left = left;
+        job.is = is;
+    }
+    note_current_harm(state);
+}
+
+fn set_job(state: &mut State, is: JobState) {
+    if let Some(job) = &mut state.job {
+        job.is = is;
+    }
+}
+
+/// What is at work comes to its end, and what follows it begins.
+fn go_on(state: &mut State) {
+    let Some(job) = &mut state.job else { return };
+    let Some(first) = (!job.left.is_empty()).then(|| job.left.remove(0)) else { return };
+    let restarts = matches!(first, Command::Restart { .. });
+    let world = state.world().finish(&first);
+    enter(state, world);
+    if restarts {
+        // The restart ends the very job that ordered it.
+        set_job(state, JobState::Vanished);
+    }
+}
+
+fn no_answer(state: &State) -> Input {
+    if state.idle { Input::TimeOver { last: Some(Box::new(state.seen())) } } else { Input::NoAnswer }
+}
+
+fn poll(state: &mut State, id: &StepId, attempt: u32) -> Input {
+    let Some(job) = state.job.clone().filter(|j| is_of(j, id, attempt)) else {
+        let home = state.run.plan().step(id).and_then(|s| translate::home(&s.action));
+        return if home.is_some_and(|h| !state.world().answers(h)) {
+            no_answer(state)
+        } else {
+            Input::NotBegun
+        };
+    };
+    let restarting = matches!(job.left.first(), Some(Command::Restart { .. }));
+    let away = job.home.as_ref().is_some_and(|h| !state.world().answers(h));
+    if away && !(restarting && job.is == JobState::Running) {
+        return no_answer(state);
+    }
+    match job.is {
+        JobState::Running => {
+            go_on(state);
+            match state.job.as_ref().map(|j| j.is) {
+                Some(JobState::Ended(code)) => Input::Ended { code, output: String::new() },
+                Some(JobState::Vanished) => Input::Vanished { output: String::new() },
+                _ => Input::Runs,
+            }
+        }
+        JobState::Hung if state.idle => Input::TimeOver { last: Some(Box::new(state.seen())) },
+        JobState::Hung => Input::Runs,
+        JobState::Ended(code) => Input::Ended { code, output: String::new() },
+        JobState::Vanished => Input::Vanished { output: String::new() },
+    }
+}
+
+/// A person is asked. The machine looks while the person works, and when the person says so.
+fn ask(state: &mut State, id: &StepId, attempt: u32, way: Way) -> Input {
+    let run = Arc::clone(&state.run);
+    let Some(step) = run.plan().step(id) else { return Input::NobodyThere };
+    let done = Input::PersonDone { by: SOMEBODY.into(), at: state.clock() };
+    if matches!(step.action, Action::Attest { .. }) {
+        return match way.person {
+            Some(PersonFault::Cannot) => Input::PersonCannot { why: "not today".into() },
+            Some(PersonFault::Absent) => Input::NobodyThere,
+            _ => done,
+        };
+    }
+    match way.person {
+        Some(PersonFault::Cannot) => return Input::PersonCannot { why: "not today".into() },
+        Some(PersonFault::Absent) => return Input::NobodyThere,
+        Some(PersonFault::Lies) => return done,
+        Some(PersonFault::Forgets) | None => {}
+    }
+    let begun = state.job.as_ref().filter(|j| is_of(j, id, attempt)).map(|j| j.is);
+    let last = |state: &State| Box::new(state.seen());
+    match begun {
+        None => {
+            start(state, step, attempt, way);
+            // The machine looks at what is half done, and must not take it for done.
+            if state.job.as_ref().is_some_and(|j| j.is == JobState::Running) {
+                Input::Seen(last(state))
+            } else {
+                said(state, done, way)
+            }
+        }
+        Some(JobState::Running) => {
+            go_on(state);
+            match state.job.as_ref().map(|j| j.is) {
+                Some(JobState::Running) => Input::Seen(last(state)),
+                _ => said(state, done, way),
+            }
+        }
+        Some(JobState::Ended(0 | 3010)) => done,
+        Some(JobState::Hung) if !state.idle => Input::Seen(last(state)),
+        Some(JobState::Hung) => Input::TimeOver { last: Some(last(state)) },
+        Some(JobState::Ended(_) | JobState::Vanished) => Input::PersonCannot { why: "it didn't work".into() },
+    }
+}
+
+fn said(state: &State, done: Input, way: Way) -> Input {
+    match state.job.as_ref().map(|j| j.is) {
+        // A person restarts a node and waits for it.
+        Some(JobState::Ended(0 | 3010) | JobState::Vanished) if way.person == Some(PersonFault::Forgets) => {
+            Input::Seen(Box::new(state.seen()))
+        }
+        Some(JobState::Ended(0 | 3010) | JobState::Vanished) => done,
+        _ => Input::PersonCannot { why: "it didn't work".into() },
+    }
+}
+
+fn note_current_harm(state: &mut State) {
+    let run = Arc::clone(&state.run);
+    if let Some(step) = run.current() {
+        note_harm(state, step);
+    }
+}
+
+/// What must never be done was done.
+pub(crate) fn note_harm(state: &mut State, step: &Step) {
+    if state.violation.is_none()
+        && let Some(harm) = state.world().harm().iter().next()
+    {
+        state.violation = Some(Arc::new(Broken::Harm { harm: harm.clone() }.of(step)));
+    }
+}
+
+/// Whether what is wanted next is a person's work.
+pub(crate) fn asks_person(step: &Step) -> bool {
+    step.actor == Actor::Operator
+}

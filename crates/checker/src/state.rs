@@ -1,0 +1,188 @@
+//! A state of the exploration: the world, the run machine, and what lies between them.
+
+use std::collections::BTreeMap;
+use std::hash::{DefaultHasher, Hash, Hasher};
+use std::sync::{Arc, OnceLock};
+
+use kaketsugi_estate::{EvidenceKind, Millis, ServerId, Snapshot};
+use kaketsugi_plan::StepId;
+use kaketsugi_run::{Run, Want};
+use kaketsugi_world::{Command, World};
+
+use crate::coverage::Ending;
+use crate::rules::Violation;
+
+/// A world with what was computed from it.
+#[derive(Debug)]
+pub(crate) struct Scene {
+    pub(crate) world: World,
+    hash: u64,
+    snapshot: OnceLock<Snapshot>,
+}
+
+impl Scene {
+    pub(crate) fn new(world: World) -> Arc<Self> {
+        let mut hasher = DefaultHasher::new();
+        world.hash_but_boots(&mut hasher);
+        Arc::new(Self { hash: hasher.finish(), world, snapshot: OnceLock::new() })
+    }
+
+    pub(crate) fn snapshot(&self) -> &Snapshot {
+        self.snapshot.get_or_init(|| self.world.observe())
+    }
+}
+
+/// Work that was begun under its handle, on a node or by a person.
+#[derive(Debug, Clone, PartialEq, Eq, Hash)]
+pub(crate) struct Job {
+    pub(crate) step: StepId,
+    pub(crate) attempt: u32,
+    /// The node that it ends with. None: the cluster or a person does it.
+    pub(crate) home: Option<ServerId>,
+    /// What is at work, and what follows.
+    pub(crate) left: Vec<Command>,
+    pub(crate) is: JobState,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub(crate) enum JobState {
+    /// The first of `left` is at work.
+    Running,
+    /// It will never end by itself.
+    Hung,
+    /// Exit code, in its file on the node.
+    Ended(u32),
+    /// It was begun and left no exit code.
+    Vanished,
+}
+
+/// A state.
+#[derive(Debug, Clone)]
+pub(crate) struct State {
+    pub(crate) scene: Arc<Scene>,
+    pub(crate) run: Arc<Run>,
+    pub(crate) job: Option<Job>,
+    /// The last answer changed nothing: what is wanted next comes with "the time is over".
+    pub(crate) idle: bool,
+    /// Faults that were injected.
+    pub(crate) faults: u8,
+    /// Whether something that was injected is still so: a node down, a hung command.
+    pub(crate) ailing: bool,
+    /// Whether two days have passed since the run began.
+    pub(crate) late: bool,
+    /// Whether only settings are put back from now on.
+    pub(crate) restoring: bool,
+    /// Whether the administrator allowed another attempt when the run was resumed last.
+    pub(crate) agreed: bool,
+    /// Resumes after a stop, and how far the run was at the last one.
+    pub(crate) resumes: u8,
+    pub(crate) resumed_at: Option<(usize, u32, bool)>,
+    /// What people attested, and when.
+    pub(crate) attested: BTreeMap<EvidenceKind, Millis>,
+    pub(crate) violation: Option<Arc<Violation>>,
+    pub(crate) ending: Option<Ending>,
+    key: u64,
+}
+
+impl State {
+    pub(crate) fn new(world: World, run: Run) -> Self {
+        let mut state = Self {
+            scene: Scene::new(world),
+            run: Arc::new(run),
+            job: None,
+            idle: false,
+            faults: 0,
+            ailing: false,
+            late: false,
+            restoring: false,
+            agreed: false,
+            resumes: 0,
+            resumed_at: None,
+            attested: BTreeMap::new(),
+            violation: None,
+            ending: None,
+            key: 0,
+        };
+        state.seal();
+        state
+    }
+
+    pub(crate) fn world(&self) -> &World {
+        &self.scene.world
+    }
+
+    pub(crate) fn set_world(&mut self, world: World) {
+        if *self.world() != world {
+            self.scene = Scene::new(world);
+        }
+    }
+
+    pub(crate) fn key(&self) -> u64 {
+        self.key
+    }
+
+    /// What probes see now, by the controller's clock.
+    pub(crate) fn seen(&self) -> Snapshot {
+        let mut snapshot = self.scene.snapshot().clone();
+        snapshot.taken_at = self.clock();
+        snapshot
+    }
+
+    /// The controller's clock. Time isn't explored but for one long pause, after which evidence is too old.
+    pub(crate) fn clock(&self) -> Millis {
+        const PAUSE_MS: u64 = 48 * 3_600_000;
+        let began = self.run.plan().snapshot.taken_at;
+        Millis(began.0 + if self.late { PAUSE_MS } else { 0 })
+    }
+
+    /// How far the run is: a resume that doesn't change this has made no progress.
+    pub(crate) fn progress(&self) -> (usize, u32, bool) {
+        let settled = self.run.progress().0;
+        let current = self.run.current().and_then(|s| self.run.steps().get(&s.id));
+        (settled, current.map_or(0, |s| s.attempts), current.is_some_and(|s| s.open))
+    }
+
+    /// Computes the key. What can't make a difference any more is left out: the epoch, which boot a node is in beyond
+    /// whether it is another than when the step began, and what was captured for steps that are settled.
+    pub(crate) fn seal(&mut self) {
+        let mut h = DefaultHasher::new();
+        self.scene.hash.hash(&mut h);
+        match self.run.next() {
+            Want::Lock { .. } => "lock".hash(&mut h),
+            Want::Unlock { .. } => "unlock".hash(&mut h),
+            want => want.hash(&mut h),
+        }
+        let current = self.run.current().map(|s| &s.id);
+        for (id, step) in self.run.steps() {
+            id.hash(&mut h);
+            (step.settled, step.when, step.attempts > 0).hash(&mut h);
+            if Some(id) == current {
+                (step.attempts, step.open, step.outcome.as_ref().map(std::mem::discriminant)).hash(&mut h);
+                for (node, boot) in step.baseline.iter().flat_map(|b| &b.boots) {
+                    let now = self.scene.snapshot().servers.get(node).and_then(|s| s.boot.as_ref());
+                    (now.map(|now| now == boot)).hash(&mut h);
+                }
+                step.baseline.as_ref().map(|b| b.at).hash(&mut h);
+            }
+        }
+        (self.run.begun(), self.run.finished(), self.run.stopped()).hash(&mut h);
+        (&self.job, self.idle, self.faults, self.ailing, self.late).hash(&mut h);
+        (self.restoring, self.agreed, self.resumes, self.resumed_at, &self.attested).hash(&mut h);
+        (&self.violation, self.ending).hash(&mut h);
+        self.key = h.finish();
+    }
+}
+
+impl PartialEq for State {
+    fn eq(&self, other: &Self) -> bool {
+        self.key == other.key
+    }
+}
+
+impl Eq for State {}
+
+impl Hash for State {
+    fn hash<H: Hasher>(&self, state: &mut H) {
+        self.key.hash(state);
+    }
+}

@@ -1,0 +1,64 @@
+//! A way through the exploration, in sentences.
+
+use kaketsugi_plan::{Plan, StepId};
+use kaketsugi_run::{Outcome, Record, Why};
+
+use crate::faults::{Injected, Injection};
+
+/// What a record says.
+pub(crate) fn record(plan: &Plan, record: &Record) -> String {
+    let title = |id: &StepId| match plan.step(id) {
+        Some(step) => format!("`{id}` ({})", step.title),
+        None => format!("`{id}`"),
+    };
+    match record {
+        Record::Begun { .. } => "The run begins.".into(),
+        Record::Resumed { .. } => "The run is resumed.".into(),
+        Record::Locked { .. } => "The locks are taken.".into(),
+        Record::When { step, answer: true } => format!("{} is due.", title(step)),
+        Record::When { step, answer: false } => format!("{} isn't due and is skipped.", title(step)),
+        Record::AlreadyDone { step } => format!("{} is done already.", title(step)),
+        Record::StepBegun { step, .. } => format!("{}: its conditions hold.", title(step)),
+        Record::Intent { step, attempt: 1 } => format!("{} is about to be carried out.", title(step)),
+        Record::Intent { step, attempt } => {
+            format!("{} is about to be carried out, for the {attempt}th time.", title(step))
+        }
+        Record::Outcome { step, outcome, .. } => match outcome {
+            Outcome::Done { .. } => format!("{} is done.", title(step)),
+            Outcome::Failed { .. } => format!("{} has failed.", title(step)),
+            Outcome::Cancelled { why } => format!("{} is cancelled: {why}.", title(step)),
+            Outcome::Lost { .. } => format!("{}: nobody knows how it ended.", title(step)),
+        },
+        Record::Attested { evidence } => format!("{} attests: {:?}.", evidence.by, evidence.kind),
+        Record::Stopped { why } => format!("The run stops: {}.", stopped(why)),
+        Record::Finished => "The run is finished.".into(),
+    }
+}
+
+fn stopped(why: &Why) -> String {
+    let unmet = |conditions: &[(kaketsugi_plan::Condition, kaketsugi_plan::Answer)]| {
+        conditions.iter().map(|(c, a)| format!("“{c}”: {a:?}")).collect::<Vec<_>>().join("; ")
+    };
+    match why {
+        Why::NotReady { step, conditions } => {
+            format!("conditions of `{step}` don't hold ({})", unmet(conditions))
+        }
+        Why::CannotDecide { step } => format!("whether `{step}` is due can't be told"),
+        Why::StepFailed { step, conditions } if conditions.is_empty() => format!("`{step}` failed"),
+        Why::StepFailed { step, conditions } => format!("`{step}` failed ({})", unmet(conditions)),
+        Why::Stuck { step } => format!("`{step}` doesn't end"),
+        Why::StepLost { step } => format!("nobody knows how `{step}` ended"),
+        Why::AsksBeforeRetry { step } => format!("`{step}` isn't tried again unasked"),
+        Why::WaitsForPerson { step } => format!("`{step}` waits for a person"),
+        other => format!("{other:?}"),
+    }
+}
+
+/// What an injected fault says.
+pub(crate) fn injected(injection: &Injection) -> String {
+    match &injection.what {
+        Injected::Estate(fault) => format!("FAULT: {fault}."),
+        Injected::Way(_) => format!("FAULT: {}.", injection.kind),
+        Injected::LongPause => "Two days pass.".into(),
+    }
+}

@@ -1,0 +1,229 @@
+//! Estates for tests, and the plans that the planner makes of them, to be broken on purpose.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use kaketsugi_estate::*;
+use kaketsugi_plan::{Action, Content, Package, Payload, Plan, RestartNeed, ServiceNeed, Step, StepId};
+
+pub(crate) fn id<T: std::str::FromStr>(name: &str) -> T
+where
+    T::Err: std::fmt::Debug,
+{
+    name.parse().unwrap()
+}
+
+fn server(product: Product, os: Os) -> Server {
+    Server {
+        address: Address { host: "192.0.2.1".into(), port: None },
+        transport: TransportKind::Ssh,
+        user: None,
+        r#become: false,
+        product,
+        os,
+        roles: vec![Role::Node],
+    }
+}
+
+fn seen(release: &ReleaseId, settings: &[(Setting, &str)]) -> ServerSeen {
+    ServerSeen {
+        reached: true,
+        boot: Some(BootId("boot-1".into())),
+        version: Some("1".into()),
+        releases: BTreeMap::from([(release.clone(), ReleaseState::Absent)]),
+        cluster_service: Some(true),
+        restart_pending: Some(false),
+        installer_running: Some(false),
+        settings: settings.iter().map(|(s, v)| (s.clone(), Some((*v).to_owned()))).collect(),
+        ..ServerSeen::default()
+    }
+}
+
+fn estate(kind: ClusterKind, product: Product, os: Os, nodes: &[&str]) -> Estate {
+    Estate {
+        name: "test".into(),
+        servers: nodes.iter().map(|n| (id(n), server(product, os))).collect(),
+        clusters: BTreeMap::from([(
+            id("c"),
+            Cluster { kind, nodes: nodes.iter().map(|n| id(n)).collect(), groups: BTreeMap::new() },
+        )]),
+        policy: Policy::default(),
+        evidence: Vec::new(),
+        media: Vec::new(),
+        rehearsal: Rehearsal::default(),
+    }
+}
+
+fn resource(name: &str, kind: &str, kept_online: bool) -> ResourceSeen {
+    ResourceSeen { id: id(name), kind: kind.into(), state: ResourceState::Online, kept_online }
+}
+
+fn group(nodes: &[&str], owner: &str, role: GroupRole, turn: u32, resources: Vec<ResourceSeen>) -> GroupSeen {
+    GroupSeen {
+        role,
+        owner: Some(id(owner)),
+        state: GroupState::Online,
+        resources,
+        placement: Placement {
+            scores: nodes.iter().map(|n| (id(n), 0)).collect(),
+            stickiness: if role == GroupRole::Service { 100 } else { 0 },
+            turn,
+        },
+        version: None,
+        healthy: None,
+    }
+}
+
+fn snapshot(
+    kind: ClusterKind,
+    nodes: &[&str],
+    groups: BTreeMap<GroupId, GroupSeen>,
+    server: &ServerSeen,
+) -> Snapshot {
+    let two = kind == ClusterKind::Pacemaker && nodes.len() == 2;
+    Snapshot {
+        taken_at: Millis(1_000_000_000_000),
+        servers: nodes.iter().map(|n| (id(n), server.clone())).collect(),
+        clusters: BTreeMap::from([(
+            id("c"),
+            ClusterSeen {
+                kind,
+                nodes: nodes.iter().map(|n| (id(n), NodeSeen { state: NodeState::Online })).collect(),
+                quorum: QuorumSeen { has: Some(true), two_node: two, wait_for_all: two },
+                groups,
+                trouble: Vec::new(),
+                configuration: Some("c0ffee".into()),
+                lock: None,
+            },
+        )]),
+        evidence: Vec::new(),
+    }
+}
+
+/// Debian updates on a Pacemaker cluster with a fencing device and one group, `mail`, on the first node.
+pub(crate) fn debian(nodes: &[&str], service: ServiceNeed) -> Plan {
+    let release: ReleaseId = id("debian-updates");
+    let package = Package {
+        name: "dovecot-core".into(),
+        architecture: "amd64".into(),
+        version: "2".into(),
+        from: Some("1".into()),
+        sha256: "0".repeat(64),
+        size_bytes: 1,
+        origin: "o=Debian".into(),
+    };
+    let payload = Payload {
+        id: release.clone(),
+        title: "Debian updates".into(),
+        product: Product::Debian,
+        service_pack: false,
+        one_way: false,
+        group_upgrade: false,
+        service,
+        restart: RestartNeed::IfAsked,
+        to_build: None,
+        command: None,
+        instruction: String::new(),
+        content: Content::Packages(nodes.iter().map(|n| (id(n), vec![package.clone()])).collect()),
+        first: Vec::new(),
+        cites: Vec::new(),
+    };
+    let fence =
+        group(nodes, nodes[1], GroupRole::Fencing, 0, vec![resource("fence", "stonith:fence_lab", false)]);
+    let mail = vec![
+        resource("fs", "ocf:heartbeat:Filesystem", false),
+        resource("ip", "ocf:heartbeat:IPaddr2", false),
+    ];
+    let mail = group(nodes, nodes[0], GroupRole::Service, 1, mail);
+    let timer = (Setting::Unit("apt-daily.timer".into()), "active=active enabled=enabled");
+    let snapshot = snapshot(
+        ClusterKind::Pacemaker,
+        nodes,
+        BTreeMap::from([(id("fence"), fence), (id("mail"), mail)]),
+        &seen(&release, &[timer]),
+    );
+    let estate = estate(ClusterKind::Pacemaker, Product::Debian, Os::Debian, nodes);
+    plan(&estate, &snapshot, &payload)
+}
+
+/// An Exchange 2003 release on a two-node cluster, EVS1 and the cluster group on the first node.
+pub(crate) fn exchange(release: &str) -> Plan {
+    let nodes = ["n1", "n2"];
+    let estate = estate(ClusterKind::Windows, Product::Exchange2003, Os::Windows2003, &nodes);
+    let release = kaketsugi_knowledge::releases().resolve(release).unwrap().into_owned();
+    let payload = kaketsugi_planner::from_catalogue(&release, &estate).unwrap();
+    let evs = vec![
+        resource("EVS1 IP", "IP Address", true),
+        resource("EVS1 Disk", "Physical Disk", true),
+        resource("EVS1 Name", "Network Name", true),
+        resource("EVS1 SA", "Microsoft Exchange System Attendant", false),
+        resource("EVS1 IS", "Microsoft Exchange Information Store", false),
+    ];
+    let quorum = vec![
+        resource("Cluster IP", "IP Address", true),
+        resource("MSDTC", "Distributed Transaction Coordinator", false),
+    ];
+    let mut evs = group(&nodes, "n1", GroupRole::Service, 0, evs);
+    evs.version = Some("6.5.7226.6".into());
+    let groups = BTreeMap::from([
+        (id("EVS1"), evs),
+        (id("Cluster Group"), group(&nodes, "n1", GroupRole::ClusterGroup, 0, quorum)),
+    ]);
+    let mut server = seen(&payload.id, &[(Setting::Failback(id("EVS1")), "1")]);
+    server.version = Some("6.5.7226.6".into());
+    for first in &payload.first {
+        server.releases.insert(first.id.clone(), ReleaseState::Installed);
+    }
+    let snapshot = snapshot(ClusterKind::Windows, &nodes, groups, &server);
+    plan(&estate, &snapshot, &payload)
+}
+
+fn plan(estate: &Estate, snapshot: &Snapshot, payload: &Payload) -> Plan {
+    kaketsugi_planner::plan(estate, snapshot, payload)
+        .unwrap_or_else(|why| panic!("{why}: {:#?}", why.findings))
+}
+
+/// The place of the first step of this kind on this node or group.
+pub(crate) fn find(plan: &Plan, name: &str, target: &str) -> usize {
+    plan.steps
+        .iter()
+        .position(|s| s.action.name() == name && target_of(&s.action).contains(target))
+        .unwrap_or_else(|| panic!("no step `{name}` on {target}"))
+}
+
+fn target_of(action: &Action) -> BTreeSet<String> {
+    let mut names = BTreeSet::new();
+    names.extend(action.node().map(ToString::to_string));
+    if let kaketsugi_plan::Target::Group(_, group) = action.target() {
+        names.insert(group.to_string());
+    }
+    names
+}
+
+/// Moves a step to another place, and makes the order of the list the order of the steps again.
+pub(crate) fn shift(plan: &mut Plan, from: usize, to: usize) {
+    let step = plan.steps.remove(from);
+    plan.steps.insert(to, step);
+    chain(plan);
+}
+
+/// Takes a step out.
+pub(crate) fn remove(plan: &mut Plan, at: usize) -> Step {
+    let step = plan.steps.remove(at);
+    chain(plan);
+    step
+}
+
+fn chain(plan: &mut Plan) {
+    let mut before: Option<StepId> = None;
+    for step in &mut plan.steps {
+        step.after = before.into_iter().collect();
+        before = Some(step.id.clone());
+    }
+}
+
+/// A careless plan: no step requires anything, so that only the checker is left to object.
+pub(crate) fn careless(plan: &mut Plan) {
+    for step in &mut plan.steps {
+        step.requires.clear();
+    }
+}
