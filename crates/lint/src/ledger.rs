@@ -75,7 +75,7 @@ pub(crate) type Key<'p> = (&'p ClusterId, &'p GroupId);
 /// The state of all servers and groups between two steps.
 #[derive(Debug, Clone)]
 pub(crate) struct Ledger<'p> {
-    plan: &'p Plan,
+    pub(crate) plan: &'p Plan,
     pub(crate) nodes: BTreeMap<&'p ServerId, Node<'p>>,
     pub(crate) groups: BTreeMap<Key<'p>, Group<'p>>,
 }
@@ -121,11 +121,12 @@ impl<'p> Ledger<'p> {
     pub(crate) fn after(&self, step: &'p Step) -> Self {
         let mut next = self.clone();
         next.act(&step.action);
-        // The plan's own word on where a group is afterwards, which a run holds it to.
+        // The plan's own word on where a group is afterwards, which a run holds it to; where that can be at all.
         for condition in &step.expects {
-            if let Condition::Owner { cluster, group, node } = condition
-                && let Some(group) = next.groups.get_mut(&(cluster, group))
-                && group.score(node).is_some()
+            let Condition::Owner { cluster, group, node } = condition else { continue };
+            let takes = next.carries(node);
+            if let Some(group) = next.groups.get_mut(&(cluster, group))
+                && (group.at.contains(node) || takes && group.score(node).is_some())
             {
                 group.at = BTreeSet::from([node]);
             }
@@ -140,7 +141,8 @@ impl<'p> Ledger<'p> {
             Action::Quiet { node } => self.on(node, |n| n.quiet = true),
             Action::PutBack { node } => self.on(node, |n| n.quiet = false),
             Action::Drain { node, .. } => {
-                self.on(node, |n| (n.standby, n.drained) = (true, true));
+                // One that was found in standby is in nobody's way: it isn't ours to bring back.
+                self.on(node, |n| (n.standby, n.drained) = (true, n.drained || !n.standby));
                 self.leave(node);
             }
             Action::Readmit { cluster, node } => {

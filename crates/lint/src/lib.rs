@@ -12,7 +12,8 @@
 //! | `fresh` | does the snapshot allow a run at all? |
 //! | `payload` | is the release what the catalogue says it is? |
 //! | `install` | is every install on an empty, staged, quiet node, in the right state of the cluster service? |
-//! | `outage` | is never more out than may be, and does all come back? |
+//! | `outage` | is never more out than may be, and has every group somewhere to go? |
+//! | `back` | does all come back: nodes, services, settings, trust in a patched node? |
 //! | `restart` | is a node restarted exactly when it has to be? |
 //! | `exchange` | the order of E03-CLU-01 to 14 |
 //! | `upgrade` | virtual servers: one by one, under E03-EVS-CONDITIONS, never back |
@@ -25,6 +26,7 @@
 
 mod checks;
 mod ledger;
+mod may_hold;
 mod objection;
 mod walk;
 

@@ -77,7 +77,15 @@ fn started_early(walk: &Walk<'_>) -> Vec<Found> {
     for m in walk.moments().filter(|_| is_exchange(walk)) {
         let Action::StartService { cluster, node } = &m.step.action else { continue };
         let others = m.before.cluster_nodes(cluster).any(|(id, _)| id != node && m.before.patched(id));
-        if others || !m.before.patched(node) {
+        // With three nodes or more it may join so that the next one can be patched, not to take a virtual server.
+        let next = walk.first(|n| {
+            let other = n.step.action.node() != Some(node);
+            let leaves =
+                matches!(n.step.action, Action::StopService { .. } | Action::Install { .. }) && other;
+            n.index > m.index && (leaves || matches!(n.step.action, Action::TakeOffline { .. }))
+        });
+        let for_others = next.is_some_and(|n| !matches!(n.step.action, Action::TakeOffline { .. }));
+        if others || for_others || !m.before.patched(node) {
             continue;
         }
         let mine =

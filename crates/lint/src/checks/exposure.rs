@@ -42,7 +42,13 @@ fn exposed<'p>(walk: &Walk<'p>, books: &Ledger<'p>, darkly: bool) -> BTreeSet<Pa
         for failing in &members {
             let quorate = Ledger::quorate(seen, members.len() - 1);
             for (key, group) in books.groups.iter().filter(|(key, g)| key.0 == cluster && g.serving) {
-                let here = if darkly { group.at.contains(failing) } else { group.owner() == Some(failing) };
+                // One that runs where it could not start (a virtual server that isn't upgraded, on a node that was
+                // patched under it) is down after any failure, as far as can be told.
+                let stuck = group.at.iter().any(|node| !books.fits(group, node));
+                let here = match darkly {
+                    true => group.at.contains(failing) || stuck,
+                    false => group.owner() == Some(failing),
+                };
                 let takes_over = |id: &&&'p ServerId| {
                     id != &failing
                         && group.score(id).is_some()

@@ -2,7 +2,7 @@
 
 use std::collections::BTreeSet;
 
-use kaketsugi_estate::{ReleaseState, ServerId, Setting};
+use kaketsugi_estate::{ReleaseState, ServerId};
 use kaketsugi_plan::{Action, Payload, ServiceNeed};
 
 use crate::ledger::Service;
@@ -177,12 +177,6 @@ pub(super) fn takes_something_out(m: &Moment<'_, '_>) -> bool {
     )
 }
 
-/// Whether there is anything on a server that the run keeps quiet.
-pub(super) fn has_settings(walk: &Walk<'_>, node: &ServerId) -> bool {
-    let seen = walk.plan.snapshot.servers.get(node);
-    seen.is_some_and(|s| s.settings.keys().any(|setting| *setting != Setting::Standby))
-}
-
 fn not_quiet(walk: &Walk<'_>) -> Vec<Found> {
     let mut seen = BTreeSet::new();
     let mut found = Vec::new();
@@ -193,7 +187,7 @@ fn not_quiet(walk: &Walk<'_>) -> Vec<Found> {
             continue;
         };
         let quiet = m.before.nodes.get(node).is_some_and(|n| n.quiet);
-        if !quiet && has_settings(walk, node) && seen.insert(node) {
+        if !quiet && m.before.has_settings(node) && seen.insert(node) {
             found.push(Found::at(
                 m.step,
                 format!("{node} isn't quiet: something else may act on it meanwhile"),

@@ -1,5 +1,6 @@
 //! What is asked of a plan, by topic. Each check is a function over the walk, with a code and a rule of its own.
 
+pub(crate) mod back;
 pub(crate) mod declared;
 pub(crate) mod evidence;
 pub(crate) mod exchange;
@@ -24,6 +25,7 @@ pub(crate) const ALL: &[&[Check]] = &[
     payload::CHECKS,
     install::CHECKS,
     outage::CHECKS,
+    back::CHECKS,
     restart::CHECKS,
     exchange::CHECKS,
     upgrade::CHECKS,

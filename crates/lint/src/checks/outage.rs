@@ -1,12 +1,11 @@
-//! Is never more out than may be, and does all come back?
+//! Is never more out than may be, and has every group somewhere to go?
 
-use kaketsugi_estate::{ClusterId, NodeState, ServerId};
-use kaketsugi_plan::{Action, Condition, ReasonKind};
+use kaketsugi_estate::{ClusterId, ServerId};
+use kaketsugi_plan::Action;
 
-use crate::checks::install::{has_settings, takes_something_out};
 use crate::ledger::{Ledger, Service};
 use crate::objection::{Check, Cite, Found};
-use crate::walk::{Moment, Walk, has_work, names};
+use crate::walk::{Walk, names};
 
 pub(super) const CHECKS: &[Check] = &[
     Check {
@@ -45,64 +44,14 @@ pub(super) const CHECKS: &[Check] = &[
         find: move_target,
     },
     Check {
-        code: "outage-not-readmitted",
-        asks: "Every node that the run drained is readmitted.",
-        hint: "readmit the node once it is patched and runs",
-        rule: Cite::debian("PCMK-STANDBY"),
-        find: not_readmitted,
-    },
-    Check {
-        code: "outage-readmit-early",
-        asks: "A node is readmitted only when it is patched and its cluster service runs.",
-        hint: "readmit the node after its install, and after its cluster service was started",
-        rule: Cite::debian("PCMK-STANDBY"),
-        find: readmit_early,
-    },
-    Check {
         code: "outage-while-offline",
         asks: "No node is taken out while a group is offline by the run's own doing.",
         hint: "bring the group online first: its users wait",
         rule: Cite::exchange("E03-CLU-12-OTHER-NODE"),
         find: while_offline,
     },
-    Check {
-        code: "outage-standby-lifted",
-        asks: "A node that was found in standby stays so.",
-        hint: "leave the node in standby: somebody put it there",
-        rule: Cite::debian("PCMK-STANDBY"),
-        find: standby_lifted,
-    },
-    Check {
-        code: "outage-not-started",
-        asks: "Every cluster service that is stopped is started again.",
-        hint: "start the cluster service after the install and the restart",
-        rule: Cite::both("E03-CLU-12-OTHER-NODE", "PCMK-STANDBY"),
-        find: not_started,
-    },
-    Check {
-        code: "outage-not-put-back",
-        asks: "What is quieted on a node is put back, after the last change to it.",
-        hint: "put the settings back at the end",
-        rule: Cite::NONE,
-        find: not_put_back,
-    },
-    Check {
-        code: "outage-health-gate",
-        asks: "After an interruption the group's health is looked at before anything else is taken out.",
-        hint: "expect the group to be healthy at the end of the step",
-        rule: Cite::NONE,
-        find: health_gate,
-    },
-    Check {
-        code: "outage-soak",
-        asks: "The first patched node shows for a while that it does well before the last old one is touched.",
-        hint: "soak the first patched node for as long as the policy says, before the last node is taken out",
-        rule: Cite::NONE,
-        find: soak,
-    },
 ];
 
-/// Nodes of a cluster that the run took out, or has to bring back.
 fn out<'p>(walk: &Walk<'p>, books: &Ledger<'p>, cluster: &ClusterId) -> Vec<&'p ServerId> {
     let ours = |id: &ServerId| {
         walk.plan.steps.iter().any(|s| matches!(&s.action, Action::Readmit { node, .. } if node == id))
@@ -213,32 +162,6 @@ fn move_target(walk: &Walk<'_>) -> Vec<Found> {
     found
 }
 
-fn not_readmitted(walk: &Walk<'_>) -> Vec<Found> {
-    let end = walk.end();
-    let excused = |id: &ServerId| {
-        walk.plan.reasons.iter().any(|r| r.server == *id && r.kind == ReasonKind::StaysInStandby)
-    };
-    end.nodes
-        .iter()
-        // A plan that follows another within a run finds in standby what that run drained.
-        .filter(|(id, n)| n.drained || walk.plan.parent.is_some() && n.standby && !excused(id))
-        .map(|(id, _)| Found::plan(format!("{id} is still in standby at the end")))
-        .collect()
-}
-
-fn readmit_early(walk: &Walk<'_>) -> Vec<Found> {
-    let mut found = Vec::new();
-    for m in walk.moments() {
-        let Action::Readmit { node, .. } = &m.step.action else { continue };
-        if m.before.nodes.get(node).is_some_and(|n| n.service != Service::Running) {
-            found.push(Found::at(m.step, format!("the cluster service on {node} may not run then")));
-        } else if has_work(&walk.plan.payload, node) && !m.before.patched(node) {
-            found.push(Found::at(m.step, format!("{node} isn't patched then")));
-        }
-    }
-    found
-}
-
 fn while_offline(walk: &Walk<'_>) -> Vec<Found> {
     let mut found = Vec::new();
     for m in walk.moments() {
@@ -260,129 +183,4 @@ fn while_offline(walk: &Walk<'_>) -> Vec<Found> {
         }
     }
     found
-}
-
-fn standby_lifted(walk: &Walk<'_>) -> Vec<Found> {
-    let found_so = |cluster: &ClusterId, node: &ServerId| {
-        walk.seen(cluster).and_then(|c| c.nodes.get(node)).is_some_and(|n| n.state == NodeState::Standby)
-    };
-    walk.moments()
-        .filter(|_| walk.plan.parent.is_none())
-        .filter_map(|m| match &m.step.action {
-            Action::Readmit { cluster, node } if found_so(cluster, node) => {
-                Some(Found::at(m.step, format!("{node} was in standby before this run")))
-            }
-            _ => None,
-        })
-        .collect()
-}
-
-fn not_started(walk: &Walk<'_>) -> Vec<Found> {
-    walk.end()
-        .nodes
-        .iter()
-        .filter(|(_, n)| n.cluster.is_some() && (n.stopped || n.service == Service::Stopped))
-        .map(|(id, _)| Found::plan(format!("the cluster service on {id} is stopped at the end")))
-        .collect()
-}
-
-fn not_put_back(walk: &Walk<'_>) -> Vec<Found> {
-    let mut found: Vec<Found> = walk
-        .end()
-        .nodes
-        .iter()
-        .filter(|(id, n)| n.quiet && has_settings(walk, id))
-        .map(|(id, _)| Found::plan(format!("{id} is left quiet")))
-        .collect();
-    for m in walk.moments() {
-        let Action::PutBack { node } = &m.step.action else { continue };
-        let later = walk.first(|l| {
-            l.index > m.index
-                && match m.before.cluster_of(node) {
-                    // Failback of one node moves groups that another one's turn rests on.
-                    Some(cluster) => takes_something_out(l) && walk.cluster_of(l.step) == Some(cluster),
-                    None => takes_something_out(l) && l.step.action.node() == Some(node),
-                }
-        });
-        if let Some(later) = later {
-            found.push(Found::at(m.step, format!("{} is still to come", later.step.id)));
-        }
-    }
-    found
-}
-
-fn health_gate(walk: &Walk<'_>) -> Vec<Found> {
-    let mut found = Vec::new();
-    for m in walk.moments() {
-        for (cluster, group) in m.disrupts(true).into_iter().chain(comes_online(&m)) {
-            if !m.after.groups[&(cluster, group)].serving {
-                continue;
-            }
-            let says = |c: &Condition| match c {
-                Condition::Healthy { cluster: c, group: g }
-                | Condition::GroupAsBefore { cluster: c, group: g, .. } => c == cluster && g == group,
-                Condition::Group { cluster: c, group: g, state } => {
-                    c == cluster && g == group && *state == kaketsugi_estate::GroupState::Online
-                }
-                _ => false,
-            };
-            let next = walk.first(|n| {
-                n.index > m.index && takes_something_out(n) && walk.cluster_of(n.step) == Some(cluster)
-            });
-            let until = next.as_ref().map_or(usize::MAX, |n| n.index);
-            let looked = m.step.expects.iter().any(says)
-                || walk.moments().any(|n| n.index > m.index && n.index < until && n.conditions().any(says))
-                || next.is_some_and(|n| n.step.requires.iter().any(says));
-            if !looked {
-                found.push(Found::at(m.step, format!("nobody looks whether {group} serves its users again")));
-            }
-        }
-    }
-    found
-}
-
-fn comes_online<'p>(m: &Moment<'_, 'p>) -> Option<crate::ledger::Key<'p>> {
-    match &m.step.action {
-        Action::BringOnline { cluster, group, .. } => {
-            m.after.groups.get_key_value(&(cluster, group)).map(|(key, _)| *key)
-        }
-        _ => None,
-    }
-}
-
-fn soak(walk: &Walk<'_>) -> Vec<Found> {
-    let wanted = walk.plan.estate.policy.soak_seconds;
-    if wanted == 0 {
-        return Vec::new();
-    }
-    walk.plan.snapshot.clusters.keys().filter_map(|cluster| unsoaked(walk, cluster, wanted)).collect()
-}
-
-/// Whether a patched node ran before the last old one was taken out, and yet wasn't watched.
-fn unsoaked(walk: &Walk<'_>, cluster: &ClusterId, wanted: u32) -> Option<Found> {
-    let installs: Vec<_> =
-        walk.installs().filter(|(m, node)| m.before.cluster_of(node) == Some(cluster)).collect();
-    let [.., (previous, _), (last, old)] = installs.as_slice() else { return None };
-    let first = &installs[0].0;
-    let leaves = |m: &Moment<'_, '_>| match &m.step.action {
-        Action::Drain { node, .. } | Action::StopService { node, .. } => node == *old,
-        Action::Move { cluster, group, .. } | Action::TakeOffline { cluster, group } => {
-            m.before.groups.get(&(cluster, group)).is_some_and(|g| g.at.contains(*old))
-        }
-        _ => false,
-    };
-    let touched = walk.first(|m| m.index > previous.index && leaves(m)).unwrap_or(*last);
-    let runs = touched
-        .before
-        .cluster_nodes(cluster)
-        .any(|(id, n)| n.service == Service::Running && touched.before.patched(id));
-    let soaked = walk.moments().any(|m| {
-        (first.index..last.index).contains(&m.index)
-            && matches!(&m.step.action, Action::Soak { node, seconds, .. } if *seconds >= wanted && m.before.patched(node) && m.before.carries(node))
-    });
-    (runs && !soaked).then(|| {
-        let why =
-            format!("{old} is the last old node of {cluster}, and no patched one was watched for {wanted} s");
-        Found::at(touched.step, why)
-    })
 }

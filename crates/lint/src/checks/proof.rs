@@ -30,10 +30,17 @@ pub(super) const CHECKS: &[Check] = &[
     },
     Check {
         code: "proof-contradiction",
-        asks: "What a step expects can come true.",
-        hint: "make the plan anew: a group is expected where it can't be",
+        asks: "What a step expects can come true by it.",
+        hint: "make the plan anew: the run would stop at this step for want of its proof",
         rule: Cite::NONE,
         find: contradictions,
+    },
+    Check {
+        code: "proof-impossible",
+        asks: "What a step requires can be true by the steps before it.",
+        hint: "make the plan anew: the run would stop right before this step",
+        rule: Cite::NONE,
+        find: impossible,
     },
 ];
 
@@ -216,23 +223,18 @@ fn others_online(walk: &Walk<'_>) -> Vec<Found> {
 fn contradictions(walk: &Walk<'_>) -> Vec<Found> {
     let mut found = Vec::new();
     for m in walk.moments() {
-        for condition in &m.step.expects {
-            let Condition::Owner { cluster, group, node } = condition else { continue };
-            let Some(books) = m.after.groups.get(&(cluster, group)) else {
-                found.push(Found::at(
-                    m.step,
-                    format!("it speaks of the group {group}, which wasn't seen in {cluster}"),
-                ));
-                continue;
-            };
-            let may = books.score(node).is_some() && m.after.carries(node);
-            let was = m.before.groups.get(&(cluster, group)).is_some_and(|g| g.at.contains(node));
-            if !may && !was {
-                found.push(Found::at(
-                    m.step,
-                    format!("{group} is expected on {node}, which can't carry it then"),
-                ));
-            }
+        for condition in m.step.expects.iter().filter(|c| !m.after.may_hold(c)) {
+            found.push(Found::at(m.step, format!("after it, it can't be that {condition}")));
+        }
+    }
+    found
+}
+
+fn impossible(walk: &Walk<'_>) -> Vec<Found> {
+    let mut found = Vec::new();
+    for m in walk.moments() {
+        for condition in m.step.requires.iter().filter(|c| !m.before.may_hold(c)) {
+            found.push(Found::at(m.step, format!("before it, it can't be that {condition}")));
         }
     }
     found

@@ -121,6 +121,23 @@ fn proof() -> Vec<Mutation> {
                 node: server("n2"),
             });
         }),
+        mutation("proof-contradiction", "expected to be online in standby", three_nodes, |p| {
+            at(p, "start-service/n2/1").expects.push(Condition::NodeState {
+                cluster: cluster(),
+                node: server("n2"),
+                state: NodeState::Online,
+            });
+        }),
+        mutation("proof-impossible", "healthy while it is offline", hotfix_plan, |p| {
+            at(p, "move/EVS1/1")
+                .requires
+                .push(Condition::Healthy { cluster: cluster(), group: group("EVS1") });
+        }),
+        mutation("proof-impossible", "all others online while one is stopped", hotfix_plan, |p| {
+            at(p, "take-offline/EVS1/1")
+                .requires
+                .push(Condition::OthersOnline { cluster: cluster(), except: Vec::new() });
+        }),
     ]
 }
 

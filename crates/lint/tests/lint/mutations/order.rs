@@ -115,46 +115,46 @@ fn outages() -> Vec<Mutation> {
 
 fn returns() -> Vec<Mutation> {
     vec![
-        mutation("outage-not-readmitted", "n1 stays in standby", three_nodes, |p| remove(p, "readmit/n1/1")),
-        mutation("outage-not-readmitted", "a later plan forgets what the run drained", three_nodes, |p| {
+        mutation("back-not-readmitted", "n1 stays in standby", three_nodes, |p| remove(p, "readmit/n1/1")),
+        mutation("back-not-readmitted", "a later plan forgets what the run drained", three_nodes, |p| {
             p.parent = Some(p.hash());
             found_in_standby(p);
             remove(p, "drain/n3/1");
             remove(p, "readmit/n3/1");
         }),
-        mutation("outage-readmit-early", "before its service was started", three_nodes, |p| {
+        mutation("back-readmit-early", "before its service was started", three_nodes, |p| {
             put_before(p, "readmit/n2/1", "start-service/n2/1");
         }),
-        mutation("outage-readmit-early", "before it is patched", three_nodes, |p| {
+        mutation("back-readmit-early", "before it is patched", three_nodes, |p| {
             put_before(p, "readmit/n2/1", "install/n2/1");
         }),
         mutation("outage-while-offline", "the next node while users wait", hotfix_plan, |p| {
             put_before(p, "bring-online/EVS1/1", "stop-service/EXN1/1");
             put_before(p, "stop-service/EXN1/1", "bring-online/EVS1/1");
         }),
-        mutation("outage-standby-lifted", "somebody put n3 there", three_nodes, found_in_standby),
-        mutation("outage-not-started", "EXN1 stays stopped", service_pack, |p| {
+        mutation("back-standby-lifted", "somebody put n3 there", three_nodes, found_in_standby),
+        mutation("back-not-started", "EXN1 stays stopped", service_pack, |p| {
             remove(p, "start-service/EXN1/1")
         }),
-        mutation("outage-not-put-back", "n1 stays quiet", three_nodes, |p| remove(p, "put-back/n1/1")),
-        mutation("outage-not-put-back", "put back too early", three_nodes, |p| {
+        mutation("back-not-put-back", "n1 stays quiet", three_nodes, |p| remove(p, "put-back/n1/1")),
+        mutation("back-not-put-back", "put back too early", three_nodes, |p| {
             put_before(p, "put-back/n1/1", "restart/n1/1");
         }),
-        mutation("outage-not-put-back", "failback is on while EXN1 is patched", service_pack, |p| {
+        mutation("back-not-put-back", "failback is on while EXN1 is patched", service_pack, |p| {
             put_before(p, "put-back/EXN2/1", "install/EXN1/2");
         }),
-        mutation("outage-health-gate", "nobody looks after the drain", three_nodes, |p| {
+        mutation("back-health-gate", "nobody looks after the drain", three_nodes, |p| {
             at(p, "drain/n1/1").expects.retain(|c| !matches!(c, Condition::Healthy { .. }));
         }),
-        mutation("outage-soak", "no soak", three_nodes, |p| remove(p, "soak/n2/1")),
-        mutation("outage-soak", "too short", three_nodes, |p| {
+        mutation("back-soak", "no soak", three_nodes, |p| remove(p, "soak/n2/1")),
+        mutation("back-soak", "too short", three_nodes, |p| {
             let Action::Soak { seconds, .. } = &mut at(p, "soak/n2/1").action else { return };
             *seconds = 1;
         }),
-        mutation("outage-soak", "a node that isn't back is watched", three_nodes, |p| {
+        mutation("back-soak", "a node that isn't back is watched", three_nodes, |p| {
             put_before(p, "soak/n2/1", "readmit/n2/1");
         }),
-        mutation("outage-soak", "an old node is watched", three_nodes, |p| {
+        mutation("back-soak", "an old node is watched", three_nodes, |p| {
             let Action::Soak { node, .. } = &mut at(p, "soak/n2/1").action else { return };
             *node = server("n1");
         }),
