@@ -9,7 +9,7 @@ use serde::{Deserialize, Serialize};
 use crate::{ClusterId, EvidenceKind, GroupId, Millis, Policy, ReleaseId, ServerId};
 
 /// An estate: the servers and clusters that one administrator mends together.
-#[derive(Debug, Clone, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Hash, Serialize, Deserialize, JsonSchema)]
 pub struct Estate {
     /// What the administrator calls it.
     pub name: String,
@@ -42,7 +42,7 @@ pub struct MediaEntry {
 }
 
 /// How a server is reached and what it is.
-#[derive(Debug, Clone, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Hash, Serialize, Deserialize, JsonSchema)]
 pub struct Server {
     /// Where it is reached.
     pub address: Address,
@@ -136,7 +136,7 @@ pub enum Role {
 }
 
 /// A cluster as it was written.
-#[derive(Debug, Clone, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Hash, Serialize, Deserialize, JsonSchema)]
 pub struct Cluster {
     /// Which cluster software.
     pub kind: ClusterKind,
@@ -157,7 +157,7 @@ pub enum ClusterKind {
 }
 
 /// What the administrator says of a group.
-#[derive(Debug, Clone, Default, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[derive(Debug, Clone, Default, PartialEq, Eq, Hash, Serialize, Deserialize, JsonSchema)]
 pub struct GroupEntry {
     /// Owners it prefers, first choice first (Windows: the preferred owners).
     pub preferred: Vec<ServerId>,
@@ -189,7 +189,7 @@ fn timeout_usual() -> u32 {
 }
 
 /// Evidence that the administrator brings along.
-#[derive(Debug, Clone, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Hash, Serialize, Deserialize, JsonSchema)]
 pub struct EvidenceEntry {
     /// Of what.
     pub kind: EvidenceKind,
@@ -200,7 +200,7 @@ pub struct EvidenceEntry {
 }
 
 /// How emulated nodes start in `rehearse`.
-#[derive(Debug, Clone, Default, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[derive(Debug, Clone, Default, PartialEq, Eq, Hash, Serialize, Deserialize, JsonSchema)]
 pub struct Rehearsal {
     /// Nodes that start otherwise than the release's prerequisites ask.
     pub nodes: BTreeMap<ServerId, RehearsalNode>,

@@ -121,7 +121,9 @@ impl fmt::Display for Condition {
             Self::Service { node, running } => {
                 write!(f, "the cluster service on {node} {}", if *running { "runs" } else { "is stopped" })
             }
-            Self::QuorumWithout { cluster, node } => write!(f, "cluster {cluster} keeps its quorum without {node}"),
+            Self::QuorumWithout { cluster, node } => {
+                write!(f, "cluster {cluster} keeps its quorum without {node}")
+            }
             Self::OthersOnline { cluster, except } => {
                 write!(f, "every node of cluster {cluster} but {} is online", join(except))
             }
@@ -134,7 +136,9 @@ impl fmt::Display for Condition {
             Self::OnlyKeptOnline { group, .. } => {
                 write!(f, "in {group} only IP address, disks and network name are online")
             }
-            Self::KindOnline { kind, cluster } => write!(f, "a {kind} resource of cluster {cluster} is online"),
+            Self::KindOnline { kind, cluster } => {
+                write!(f, "a {kind} resource of cluster {cluster} is online")
+            }
             Self::GroupVersion { group, build, .. } => write!(f, "the directory says {build} for {group}"),
             Self::Installed { node, release } => write!(f, "{release} is installed on {node}"),
             Self::Staged { node, release } => {

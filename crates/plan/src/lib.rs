@@ -6,12 +6,14 @@
 
 mod action;
 mod condition;
+pub mod diff;
 mod finding;
 mod hash;
 mod judge;
 mod payload;
 mod plan;
 pub mod render;
+mod schema;
 mod step;
 
 pub use action::{Action, Actor, Target};
@@ -21,4 +23,5 @@ pub use hash::PlanHash;
 pub use judge::{baseline, judge};
 pub use payload::{Content, Media, Package, Payload, RestartNeed, ServiceNeed};
 pub use plan::{Plan, RULES_VERSION, Reason, ReasonKind, SCHEMA};
+pub use schema::schema;
 pub use step::{Exposure, Interruption, Phase, Recovery, Step, StepId};

@@ -13,8 +13,9 @@ pub const SCHEMA: u32 = 1;
 pub const RULES_VERSION: u32 = 1;
 
 /// A plan.
-#[derive(Debug, Clone, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Hash, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
+#[schemars(title = "Kaketsugi plan")]
 pub struct Plan {
     /// Version of the form: [`SCHEMA`].
     pub schema: u32,
