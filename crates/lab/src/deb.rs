@@ -41,40 +41,47 @@ pub fn identify(deb: &Path) -> Result<PackageId> {
 /// Whatever `dpkg-deb` said.
 pub fn repack(debs: &[PathBuf], suffix: &str, out: &Path) -> Result<Vec<PathBuf>> {
     let ids = debs.iter().map(|deb| identify(deb)).collect::<Result<Vec<_>>>()?;
-    debs.iter()
-        .map(|deb| {
-            edit(deb, out, |tree| {
-                let control = tree.join("DEBIAN/control");
-                let text = std::fs::read_to_string(&control).map_err(LabError::io("read", &control))?;
-                std::fs::write(&control, raise(&text, &ids, suffix)).map_err(LabError::io("write", &control))
-            })
-        })
-        .collect()
+    debs.iter().map(|deb| rebuild(deb, &ids, suffix, out, |_| Ok(()))).collect()
 }
 
-/// Repacks one package with a higher version whose `postinst configure` writes `message` to its error output and
-/// fails; unpacking works, as with a real broken update.
+/// Repacks one package with a higher version, its unpacked tree (with `DEBIAN/` in it) changed by `edit`.
 ///
 /// # Errors
-/// Whatever `dpkg-deb` said.
-pub fn repack_broken(deb: &Path, suffix: &str, message: &str, out: &Path) -> Result<PathBuf> {
-    let id = identify(deb)?;
-    edit(deb, out, |tree| {
-        let control = tree.join("DEBIAN/control");
-        let text = std::fs::read_to_string(&control).map_err(LabError::io("read", &control))?;
-        std::fs::write(&control, raise(&text, std::slice::from_ref(&id), suffix))
-            .map_err(LabError::io("write", &control))?;
-        let script = format!("#!/bin/sh\n[ \"$1\" = configure ] || exit 0\necho '{message}' >&2\nexit 1\n");
-        crate::base::put(&tree.join("DEBIAN/postinst"), 0o755, &script)
-    })
+/// Whatever `edit` or `dpkg-deb` said.
+pub fn repack_edited(
+    deb: &Path,
+    suffix: &str,
+    out: &Path,
+    edit: impl FnOnce(&Path) -> Result<()>,
+) -> Result<PathBuf> {
+    rebuild(deb, &[identify(deb)?], suffix, out, edit)
 }
 
-fn edit(deb: &Path, out: &Path, change: impl FnOnce(&Path) -> Result<()>) -> Result<PathBuf> {
+/// For [`repack_edited`]: the package's `postinst configure` writes `message` to its error output and fails; unpacking
+/// works, as with a real broken update.
+///
+/// # Errors
+/// The tree can't be written.
+pub fn break_postinst(tree: &Path, message: &str) -> Result<()> {
+    let script = format!("#!/bin/sh\n[ \"$1\" = configure ] || exit 0\necho '{message}' >&2\nexit 1\n");
+    crate::base::put(&tree.join("DEBIAN/postinst"), 0o755, &script)
+}
+
+fn rebuild(
+    deb: &Path,
+    ids: &[PackageId],
+    suffix: &str,
+    out: &Path,
+    edit: impl FnOnce(&Path) -> Result<()>,
+) -> Result<PathBuf> {
     std::fs::create_dir_all(out).map_err(LabError::io("create", out))?;
     let stage = tempfile::tempdir_in(out).map_err(LabError::io("create a directory in", out))?;
     let tree = stage.path().join("tree");
     shell::run("unpacking a package", command("dpkg-deb", ["-R"]).arg(deb).arg(&tree))?;
-    change(&tree)?;
+    let control = tree.join("DEBIAN/control");
+    let text = std::fs::read_to_string(&control).map_err(LabError::io("read", &control))?;
+    std::fs::write(&control, raise(&text, ids, suffix)).map_err(LabError::io("write", &control))?;
+    edit(&tree)?;
     let packed = stage.path().join("packed.deb");
     // Packed fast rather than small: it travels over no network.
     shell::run("packing a package", command("dpkg-deb", ["-Zgzip", "-z1", "-b"]).arg(&tree).arg(&packed))?;

@@ -18,6 +18,11 @@ use crate::shell::{self, command, write_atomic};
 /// Packages that must have an update whatever the archives hold; those of one group share their versions.
 const ALWAYS_UPDATED: &[&[&str]] = &[&["postfix"], &["dovecot-core", "dovecot-imapd"]];
 
+/// Packages that lie at hand as installed, without an update, for tests to repack: the cluster's own stack, and
+/// `iputils-ping`, which is small and which nobody depends on.
+const AT_HAND: &[&str] =
+    &["corosync", "pacemaker", "libqb100", "libknet1", "resource-agents", "iputils-ping"];
+
 /// An apt repository in a directory: package files and their index.
 #[derive(Debug, Clone)]
 pub struct Repository {
@@ -30,7 +35,10 @@ impl Repository {
     /// # Errors
     /// An archive that can't be reached; whatever `apt-get` or `dpkg-deb` said.
     pub fn ensure(base: &Base) -> Result<Repository> {
-        let repository = Repository { dir: base.dir().join("repo") };
+        let mut recipe = Sha256::new();
+        recipe.update(format!("{ALWAYS_UPDATED:?} {AT_HAND:?} {}", deb::VERSION_SUFFIX));
+        let name = format!("repo-{}", hex::encode(&recipe.finalize()[..4]));
+        let repository = Repository { dir: base.dir().join(name) };
         let _lock = cache_lock(base.dir())?;
         if !repository.dir.exists() {
             let stage = tempfile::tempdir_in(base.dir())
@@ -95,10 +103,23 @@ impl Repository {
     /// # Errors
     /// No such package here; whatever `dpkg-deb` said.
     pub fn add_broken(&self, name: &str, message: &str) -> Result<PackageId> {
+        self.add_edited(name, "+broken1", |tree| deb::break_postinst(tree, message))
+    }
+
+    /// Adds an update of `name` above the newest version, its unpacked tree changed by `edit`.
+    ///
+    /// # Errors
+    /// No such package here; whatever `edit` or `dpkg-deb` said.
+    pub fn add_edited(
+        &self,
+        name: &str,
+        suffix: &str,
+        edit: impl FnOnce(&Path) -> Result<()>,
+    ) -> Result<PackageId> {
         let (_, newest) = self.newest(name)?;
-        let broken = deb::repack_broken(&newest, "+broken1", message, &self.dir)?;
+        let edited = deb::repack_edited(&newest, suffix, &self.dir, edit)?;
         self.publish()?;
-        deb::identify(&broken)
+        deb::identify(&edited)
     }
 
     /// Adds a working update of packages that belong together, above their newest versions.
@@ -153,7 +174,7 @@ impl Repository {
         }
 
         // The versions that are installed now, of all that has an update or shall have one.
-        let always = ALWAYS_UPDATED.iter().copied().flatten().copied();
+        let always = ALWAYS_UPDATED.iter().copied().flatten().chain(AT_HAND).copied();
         let mut old: Vec<PackageId> = Vec::new();
         for name in updated.keys().map(String::as_str).chain(always) {
             if let Some(version) = installed.get(name) {

@@ -31,6 +31,19 @@ fn three_nodes_carry_a_mail_group_through_a_move_and_a_power_cut() {
     let restarts = lab.exec("n3", "needrestart -b").unwrap();
     assert!(!restarts.contains("NEEDRESTART-SVC"), "a fresh node needs no restarts: {restarts}");
 
+    // A broken update fails as one does, and tells why; taken back, the node is well again.
+    let (good, _) = lab.repository().newest("iputils-ping").unwrap();
+    let broken = lab.repository().add_broken("iputils-ping", "ping lost its way").unwrap();
+    let install =
+        "export DEBIAN_FRONTEND=noninteractive; apt-get -qq update; apt-get -qq -y install iputils-ping 2>&1";
+    let failed = lab.output("n3", install).unwrap();
+    assert!(!failed.status.success());
+    assert!(String::from_utf8_lossy(&failed.stdout).contains("ping lost its way"), "{failed:?}");
+    lab.repository().remove(&broken).unwrap();
+    let back = format!("apt-get -qq -y --allow-downgrades install iputils-ping={}", good.version);
+    let quiet = "export DEBIAN_FRONTEND=noninteractive; apt-get -qq update";
+    assert_eq!(lab.exec("n3", &format!("{quiet}; {back} >/dev/null 2>&1; dpkg --audit")).unwrap(), "");
+
     // Accounts: one with sudo, one without.
     let as_user = |user: &str| lab.ssh(user, "n1").unwrap().arg("sudo -n id -u").output().unwrap();
     assert_eq!(String::from_utf8_lossy(&as_user("admin").stdout).trim(), "0");
@@ -122,7 +135,7 @@ fn two_labs_of_two_nodes_live_through_a_split_and_a_hang() {
             let lab = Lab::up(&Config::mail(2)).unwrap();
             let owner = lab.owner("mail").unwrap();
             lab.freeze(&owner).unwrap();
-            assert_eq!(wait_fenced(&lab), [owner.clone()], "the one that hangs");
+            assert_eq!(wait_fenced(&lab), std::slice::from_ref(&owner), "the one that hangs");
             lab.wait_ready(Duration::from_secs(150)).unwrap();
             assert_ne!(lab.owner("mail").unwrap(), owner);
             assert_eq!(lab.double_mounts().unwrap(), Vec::<String>::new());
