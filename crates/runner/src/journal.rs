@@ -4,6 +4,10 @@
 //! epoch of its writer, checked within the transaction: a controller that was frozen while another took the run over
 //! can't add anything any more.
 
+mod notes;
+
+pub use notes::Note;
+
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 

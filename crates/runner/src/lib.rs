@@ -10,5 +10,5 @@ mod store;
 
 pub use clock::now;
 pub use drive::{Driver, Ending, Interrupt};
-pub use journal::{Entry, Error as JournalError, Journal};
+pub use journal::{Entry, Error as JournalError, Journal, Note};
 pub use store::{RunSummary, Store};
