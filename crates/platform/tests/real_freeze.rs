@@ -2,7 +2,6 @@
 
 mod kit;
 
-use kaketsugi_estate::Policy;
 use kaketsugi_platform::Platform;
 use kit::{Real, on};
 
@@ -25,7 +24,6 @@ async fn freezing_finds_every_update_and_changes_nothing() {
     assert_eq!(before, after);
 
     let packages = payload.packages(&kit::server_id("n1"));
-    println!("{payload:#?}");
     for name in ["postfix", "dovecot-core", "dovecot-imapd"] {
         let package =
             packages.iter().find(|p| p.name == name).unwrap_or_else(|| panic!("no update of {name}"));
@@ -41,30 +39,25 @@ async fn freezing_finds_every_update_and_changes_nothing() {
     let simulated = on(
         &real.lab,
         "n3",
-        "apt-get -qq -o Dir::State::lists=/tmp/count update 2>/dev/null; \
+        "mkdir -p /tmp/count/partial; apt-get -qq -o Dir::State::lists=/tmp/count update 2>/dev/null; \
         apt-get -s -o Dir::State::lists=/tmp/count dist-upgrade | grep -c ^Inst; rm -rf /tmp/count",
     );
     assert_eq!(packages.len().to_string(), simulated.trim());
 }
 
 #[tokio::test]
-async fn what_policy_does_not_allow_is_refused() {
-    if !kit::possible("what_policy_does_not_allow_is_refused") {
+async fn what_would_leave_nodes_different_is_refused() {
+    if !kit::possible("what_would_leave_nodes_different_is_refused") {
         return;
     }
     let real = Real::up();
     let snapshot = real.probe().await;
-    let strict = kaketsugi_estate::Estate { policy: Policy::default(), ..real.estate.clone() };
-    let refused =
-        kit::platform(&real.lab, &strict, "root").freeze("debian-updates", &snapshot).await.unwrap_err();
-    assert!(refused.to_string().contains("allow-origins"), "{refused}");
-
     // One node has a package on hold: the nodes would differ afterwards.
     on(&real.lab, "n2", "apt-mark hold postfix");
-    let refused = real.platform.freeze("debian-updates", &snapshot).await.unwrap_err();
+    let refused = real.platform.freeze("debian-updates", &snapshot).await.err().unwrap();
     on(&real.lab, "n2", "apt-mark unhold postfix");
     assert!(refused.to_string().contains("postfix") && refused.to_string().contains("on hold"), "{refused}");
 
-    let unknown = real.platform.freeze("exchange-2003-sp2", &snapshot).await.unwrap_err();
+    let unknown = real.platform.freeze("exchange-2003-sp2", &snapshot).await.err().unwrap();
     assert!(unknown.to_string().contains("debian-updates"), "{unknown}");
 }

@@ -1,0 +1,97 @@
+//! Commands on one node: sent, answered, decoded.
+
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU32, Ordering};
+use std::time::Duration;
+
+use kaketsugi_estate::ServerId;
+use kaketsugi_transport::{Command, Host};
+
+use super::text::{decode, encode, last_number};
+use crate::Error;
+
+/// A looking command that takes longer counts as not answered.
+const TIMEOUT: Duration = Duration::from_secs(60);
+
+/// A node, and the code page of what it prints.
+#[derive(Debug)]
+pub(super) struct Shell {
+    pub(super) id: ServerId,
+    host: Arc<dyn Host>,
+    /// 0: not asked yet.
+    page: AtomicU32,
+}
+
+/// What a command printed.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) struct Said {
+    pub(super) code: u32,
+    pub(super) out: String,
+    pub(super) err: String,
+}
+
+impl Said {
+    /// Standard output, if the command succeeded.
+    pub(super) fn good(&self) -> Option<&str> {
+        (self.code == 0).then_some(self.out.as_str())
+    }
+
+    /// Both streams, for a message.
+    pub(super) fn all(&self) -> String {
+        kaketsugi_transport::sanitize(format!("{}\n{}", self.out.trim(), self.err.trim()).trim())
+    }
+}
+
+impl Shell {
+    pub(super) fn new(id: ServerId, host: Arc<dyn Host>) -> Self {
+        Self { id, host, page: AtomicU32::new(0) }
+    }
+
+    /// Runs a command line; input is encoded in the node's code page.
+    pub(super) async fn run(&self, line: &str) -> Result<Said, Error> {
+        self.send(Command::new(line)).await
+    }
+
+    /// The same with text on its standard input.
+    pub(super) async fn feed(&self, line: &str, input: &str) -> Result<Said, Error> {
+        let page = self.page().await?;
+        let bytes = encode(input, page).ok_or_else(|| Error::Failed {
+            host: self.id.clone(),
+            what: "writing a batch file".into(),
+            why: format!("a name in it has a character that code page {page} hasn't"),
+        })?;
+        self.send(Command::new(line).stdin(bytes)).await
+    }
+
+    async fn send(&self, command: Command) -> Result<Said, Error> {
+        let page = self.page().await?;
+        self.once(command, page).await
+    }
+
+    async fn once(&self, command: Command, page: u32) -> Result<Said, Error> {
+        let command = command.timeout(TIMEOUT);
+        let output = self
+            .host
+            .run(&command)
+            .await
+            .map_err(|source| Error::Host { host: self.id.clone(), source })?;
+        let code = output.exit.code().ok_or_else(|| Error::Unreadable {
+            host: self.id.clone(),
+            what: command.line.clone(),
+            why: format!("it ended with {}", output.exit),
+        })?;
+        Ok(Said { code, out: decode(&output.stdout, page), err: decode(&output.stderr, page) })
+    }
+
+    /// The node's code page, asked for once. A page that can't be told is read as 437.
+    async fn page(&self) -> Result<u32, Error> {
+        let known = self.page.load(Ordering::Relaxed);
+        if known != 0 {
+            return Ok(known);
+        }
+        let said = self.once(Command::new("chcp"), 437).await?;
+        let page = said.good().and_then(last_number).unwrap_or(437);
+        self.page.store(page, Ordering::Relaxed);
+        Ok(page)
+    }
+}
