@@ -3,7 +3,10 @@
 use kaketsugi_estate::Snapshot;
 
 /// What differs between what a plan was made from and what is there now, in words; empty when nothing that a plan
-/// rests on has changed. Times, evidence, boots and health may differ.
+/// rests on has changed. Times, evidence, boots, settings and health may differ.
+///
+/// A lock is a difference, whoever holds it: a run that is at work may have changed settings beside the patch, and
+/// they would be taken for the administrator's.
 #[must_use]
 pub fn drift(planned: &Snapshot, now: &Snapshot) -> Vec<String> {
     let mut differences = Vec::new();
@@ -16,6 +19,9 @@ pub fn drift(planned: &Snapshot, now: &Snapshot) -> Vec<String> {
             let why = is.unreached_why.as_deref().unwrap_or("no reason known");
             differences.push(format!("{id} doesn't answer: {why}"));
             continue;
+        }
+        if let Some(lock) = &is.lock {
+            differences.push(format!("{id} is locked by the run {}", lock.run));
         }
         note(&mut differences, &format!("the releases on {id}"), &was.releases, &is.releases);
         note(&mut differences, &format!("the version on {id}"), &was.version, &is.version);
@@ -37,6 +43,9 @@ pub fn drift(planned: &Snapshot, now: &Snapshot) -> Vec<String> {
             differences.push(format!("the cluster {id} could not be read"));
             continue;
         };
+        if let Some(lock) = &is.lock {
+            differences.push(format!("{id} is locked by the run {}", lock.run));
+        }
         note(&mut differences, &format!("the nodes of {id}"), &was.nodes, &is.nodes);
         note(&mut differences, &format!("the quorum of {id}"), &was.quorum, &is.quorum);
         note(&mut differences, &format!("the configuration of {id}"), &was.configuration, &is.configuration);

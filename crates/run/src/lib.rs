@@ -4,12 +4,16 @@
 //!
 //! Two hosts drive it: the runner, over real machines, and the checker, over the world.
 
+mod before;
 mod drift;
 mod event;
 mod hear;
 mod machine;
+mod memory;
 mod record;
+mod restore;
 mod want;
+mod within;
 
 pub use drift::drift;
 pub use event::{Event, GroupLine, What};

@@ -1,17 +1,21 @@
-//! The run's memory: what the journal's records make of it, and what is wanted next.
+//! The run's memory, and what is wanted next.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
-use kaketsugi_estate::{LockSeen, Snapshot};
-use kaketsugi_plan::{Action, Actor, Baseline, Condition, Plan, PlanHash, RULES_VERSION, Step, StepId};
+use kaketsugi_estate::{EvidenceKind, LockSeen, Snapshot};
+use kaketsugi_plan::{Action, Actor, Answer, Baseline, Condition, Plan, Step, StepId};
 
 use crate::record::EvidenceRecord;
+use crate::restore::closes;
 use crate::{End, Illegal, Outcome, Record, Want, Why};
 
 /// For how long a condition that doesn't hold right before a step is looked at again before the run stops: a group
 /// that has just moved, a node that has just joined.
 pub(crate) const PATIENCE_SECONDS: u32 = 60;
+
+/// For how long a person's "done" is looked for. They have looked themselves; a directory may need to replicate.
+pub(crate) const PERSON_PATIENCE_SECONDS: u32 = 300;
 
 /// A run.
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
@@ -23,8 +27,15 @@ pub struct Run {
     pub(crate) epoch: u64,
     pub(crate) locked: bool,
     pub(crate) mode: Mode,
+    /// Whether something was changed in [`Mode::Restore`]: then there is no way forward any more.
+    pub(crate) put_back: bool,
+    /// Steps that were found done in [`Mode::Restore`]: forward they have to be looked at again.
+    pub(crate) found_closed: BTreeSet<StepId>,
     /// Whether the administrator allowed the next attempt at a step that is never tried twice unasked.
     pub(crate) retry: bool,
+    /// How many steps were begun anew, since somebody last went on with the run, because what they brought about
+    /// didn't last.
+    pub(crate) renewed: u32,
     pub(crate) steps: BTreeMap<StepId, StepState>,
     pub(crate) evidence: Vec<EvidenceRecord>,
     pub(crate) stopped: Option<Why>,
@@ -59,20 +70,41 @@ pub struct StepState {
     pub settled: bool,
 }
 
+impl StepState {
+    /// Whether it was left out, because its `when` was answered with no.
+    #[must_use]
+    pub fn skipped(&self) -> bool {
+        self.when == Some(false)
+    }
+}
+
 /// What a crash loses.
 #[derive(Debug, Clone, PartialEq, Eq, Hash, Default)]
 pub(crate) enum Transient {
     /// Nothing is known beside the journal.
     #[default]
     Fresh,
-    /// This process has just written the intent: the work was not begun by it.
-    Intended,
-    /// The work was begun; it is being polled.
-    Polling,
+    /// What the attempt needs was looked at just now, and the work was not begun.
+    Ready {
+        /// How often the work could not be begun.
+        tries: u32,
+    },
+    /// The work may have been begun; it is being polled.
+    Polling {
+        /// How often the work could not be begun.
+        tries: u32,
+    },
+    /// The work was not begun; whether it still may be has to be looked at again.
+    Rechecking {
+        /// How often the work could not be begun.
+        tries: u32,
+        /// Whether that it was not begun is only the node's word.
+        by_node: bool,
+    },
     /// The work ended with this exit code; `expects` are awaited.
     Verifying { code: Option<u32>, output: String },
     /// The estate isn't as planned.
-    Drifted,
+    Drifted(Vec<String>),
 }
 
 impl Run {
@@ -86,7 +118,10 @@ impl Run {
             epoch: 1,
             locked: false,
             mode: Mode::Forward,
+            put_back: false,
+            found_closed: BTreeSet::new(),
             retry: false,
+            renewed: 0,
             steps: BTreeMap::new(),
             evidence: Vec::new(),
             stopped: None,
@@ -108,6 +143,13 @@ impl Run {
         Ok(run)
     }
 
+    /// The record by which somebody goes on with the run. `retry` allows one more attempt at a step that is never
+    /// tried twice unasked.
+    #[must_use]
+    pub fn resumption(&self, restore: bool, retry: bool, reason: impl Into<String>) -> Record {
+        Record::Resumed { epoch: self.epoch + 1, restore, retry, reason: reason.into() }
+    }
+
     /// The plan that is carried out.
     #[must_use]
     pub fn plan(&self) -> &Plan {
@@ -120,6 +162,12 @@ impl Run {
         LockSeen { run: self.id.clone(), epoch: self.epoch }
     }
 
+    /// Which steps are due. A finished run whose mode is [`Mode::Restore`] has not reached its plan's end.
+    #[must_use]
+    pub fn mode(&self) -> Mode {
+        self.mode
+    }
+
     /// What was captured when the run began.
     #[must_use]
     pub fn start(&self) -> Option<&Baseline> {
@@ -130,6 +178,12 @@ impl Run {
     #[must_use]
     pub fn steps(&self) -> &BTreeMap<StepId, StepState> {
         &self.steps
+    }
+
+    /// What people attested, oldest first.
+    #[must_use]
+    pub fn evidence(&self) -> &[EvidenceRecord] {
+        &self.evidence
     }
 
     /// Why it stopped, while it is stopped.
@@ -159,43 +213,37 @@ impl Run {
     /// The step that is in work or comes next.
     #[must_use]
     pub fn current(&self) -> Option<&Step> {
-        self.plan.steps.iter().find(|step| self.is_due(step))
+        // An attempt that was begun comes to its end before anything else is begun, whichever mode the run is in.
+        let open = self.plan.steps.iter().find(|step| self.state(&step.id).is_some_and(|s| s.open));
+        open.or_else(|| self.plan.steps.iter().find(|step| self.is_due(step)))
     }
 
     fn is_due(&self, step: &Step) -> bool {
-        if self.state(&step.id).is_some_and(|s| s.settled) {
-            return false;
-        }
-        match self.mode {
-            Mode::Forward => true,
-            Mode::Restore => {
-                closes(&step.action)
-                    && self.plan.steps.iter().any(|other| {
-                        opens(&other.action, &step.action)
-                            && self.state(&other.id).is_some_and(|s| s.attempts > 0 || s.settled)
-                    })
-            }
-        }
+        let settled = self.state(&step.id).is_some_and(|s| s.settled);
+        !settled && (self.mode == Mode::Forward || self.has_to_close(step))
     }
 
     pub(crate) fn state(&self, id: &StepId) -> Option<&StepState> {
         self.steps.get(id)
     }
 
-    /// The conditions that prove a step done. While only settings are put back, where a group is does not matter.
-    pub(crate) fn expects<'a>(&self, step: &'a Step) -> Vec<&'a Condition> {
-        step.expects
-            .iter()
-            .filter(|c| {
-                self.mode == Mode::Forward
-                    || !matches!(
-                        c,
-                        Condition::Owner { .. }
-                            | Condition::GroupVersion { .. }
-                            | Condition::OthersOnline { .. }
-                    )
-            })
-            .collect()
+    /// Conditions that the step in work or due waits for, with their answers: those that must hold before it begins,
+    /// or those that prove it done.
+    #[must_use]
+    pub fn awaited(&self, seen: &Snapshot) -> Vec<(Condition, Answer)> {
+        let Some(step) = self.current() else { return Vec::new() };
+        let seen = self.with_evidence(seen);
+        let proves = matches!(self.now, Transient::Verifying { .. }) || !self.needs_work(step);
+        if self.state(&step.id).is_some_and(|s| s.open) && proves {
+            self.unmet_expects(step, &seen)
+        } else {
+            self.required(step, &seen)
+        }
+    }
+
+    /// Whether a step has work that is begun at a certain moment, by a machine or a person.
+    fn needs_work(&self, step: &Step) -> bool {
+        !step.action.only_looks()
     }
 
     /// The snapshot with the evidence that this run collected.
@@ -207,11 +255,18 @@ impl Run {
         snapshot
     }
 
+    /// Whether a person has attested this since the step that asks for it began: a crash came between their answer
+    /// and the step's outcome.
+    fn attested_since(&self, step: &Step, kind: EvidenceKind) -> bool {
+        let begun = self.state(&step.id).and_then(|s| s.baseline.as_ref()).map(|b| b.at);
+        self.evidence.iter().any(|e| e.kind == kind && Some(e.at) >= begun)
+    }
+
     /// What is wanted next.
     #[must_use]
     pub fn next(&self) -> Want {
-        if self.now == Transient::Drifted {
-            return Want::Ended(End::Drifted(Vec::new()));
+        if let Transient::Drifted(differences) = &self.now {
+            return Want::Ended(End::Drifted(differences.clone()));
         }
         if self.finished {
             return Want::Ended(End::Finished);
@@ -226,171 +281,43 @@ impl Run {
             return Want::Lock { token: self.token() };
         }
         let Some(step) = self.current() else { return Want::Unlock { token: self.token() } };
+        match self.state(&step.id).filter(|s| s.open) {
+            Some(state) => self.next_within(step, state.attempts),
+            None => Want::Probe { step: step.id.clone(), within_seconds: PATIENCE_SECONDS },
+        }
+    }
+
+    /// What is wanted while an attempt is open.
+    fn next_within(&self, step: &Step, attempt: u32) -> Want {
         let id = step.id.clone();
+        let by_person = step.actor == Actor::Operator;
         let within_seconds = step.timeout_seconds;
-        let Some(state) = self.state(&step.id).filter(|s| s.open) else {
-            return Want::Probe { step: id, within_seconds: PATIENCE_SECONDS };
-        };
-        let attempt = state.attempts;
+        let probe = |within_seconds| Want::Probe { step: id.clone(), within_seconds };
+        if let Transient::Verifying { .. } = self.now {
+            return probe(if by_person {
+                within_seconds.min(PERSON_PATIENCE_SECONDS)
+            } else {
+                within_seconds
+            });
+        }
+        if self.mode == Mode::Restore && !closes(&step.action) && (by_person || step.action.only_looks()) {
+            // Nobody is asked to go forward any more; only what became of it is looked at.
+            return probe(PATIENCE_SECONDS);
+        }
         match (&step.action, &self.now) {
             (Action::Soak { seconds, .. }, _) => Want::Soak { step: id, seconds: *seconds },
-            (Action::Verify { .. }, _) | (_, Transient::Verifying { .. }) => {
-                Want::Probe { step: id, within_seconds }
+            (Action::Verify { .. }, _) => probe(within_seconds),
+            (Action::Attest { evidence }, _) if self.attested_since(step, *evidence) => {
+                probe(PATIENCE_SECONDS)
             }
-            _ if step.actor == Actor::Operator => Want::Ask { step: id, attempt, within_seconds },
-            (_, Transient::Intended) => Want::Begin { step: id, attempt, within_seconds },
+            (Action::Attest { .. }, _) => Want::Ask { step: id, attempt, within_seconds },
+            (_, Transient::Rechecking { .. }) => probe(PATIENCE_SECONDS),
+            (_, Transient::Ready { .. }) if by_person => Want::Ask { step: id, attempt, within_seconds },
+            (_, Transient::Ready { .. }) => Want::Begin { step: id, attempt, within_seconds },
+            // Somebody was asked before a crash or a stop: what they need is looked at before they are asked again.
+            _ if by_person => probe(PATIENCE_SECONDS),
             // An intent in the journal, and nothing known beside it: first look what became of it.
             _ => Want::Poll { step: id, attempt, within_seconds },
         }
-    }
-
-    /// Whether a record may follow on what the journal holds.
-    ///
-    /// # Errors
-    /// Says why not.
-    pub fn may(&self, record: &Record) -> Result<(), Illegal> {
-        let no = |why: String| Err(Illegal { why });
-        if self.finished {
-            return no("the run is finished".into());
-        }
-        let begun = self.start.is_some();
-        match record {
-            Record::Begun { .. } if begun => return no("the run has begun already".into()),
-            Record::Begun { run, .. } if *run != self.id => {
-                return no(format!("it belongs to the run {run}, this is {}", self.id));
-            }
-            Record::Begun { plan, .. } if *plan != self.plan_hash() => {
-                return no(format!(
-                    "it belongs to the plan {}, this is {}",
-                    plan.short(),
-                    self.plan_hash().short()
-                ));
-            }
-            Record::Begun { rules_version, .. } if *rules_version != RULES_VERSION => {
-                return no(format!(
-                    "it was begun under rules version {rules_version}, this program has {RULES_VERSION}: \
-                     finish it with the version of Kaketsugi that began it"
-                ));
-            }
-            Record::Begun { .. } => return Ok(()),
-            _ if !begun => return no("the run has not begun".into()),
-            _ => {}
-        }
-        match record {
-            Record::Resumed { epoch, .. } if *epoch != self.epoch + 1 => {
-                no(format!("epoch {epoch} does not follow {}", self.epoch))
-            }
-            Record::Resumed { .. } => Ok(()),
-            _ if self.stopped.is_some() => no("the run is stopped".into()),
-            Record::Locked { epoch } if *epoch != self.epoch => no(format!("the epoch is {}", self.epoch)),
-            Record::Locked { .. } | Record::Stopped { .. } => Ok(()),
-            _ if !self.locked => no("the locks are not held".into()),
-            Record::Finished => match self.current() {
-                Some(step) => no(format!("{} is not done", step.id)),
-                None => Ok(()),
-            },
-            Record::Attested { .. } => Ok(()),
-            Record::When { step, .. } | Record::AlreadyDone { step } | Record::StepBegun { step, .. } => {
-                self.is_current(step)?;
-                match self.state(step) {
-                    Some(s) if s.open => no(format!("{step} is in work")),
-                    _ => Ok(()),
-                }
-            }
-            Record::Intent { step, attempt } => {
-                self.is_current(step)?;
-                match self.state(step) {
-                    Some(s) if s.baseline.is_some() && !s.open && *attempt == s.attempts + 1 => Ok(()),
-                    Some(s) if s.open => no(format!("attempt {} at {step} has no end yet", s.attempts)),
-                    _ => no(format!("attempt {attempt} at {step} is out of turn")),
-                }
-            }
-            Record::Outcome { step, attempt, .. } => match self.state(step) {
-                Some(s) if s.open && s.attempts == *attempt => Ok(()),
-                _ => no(format!("{step} has no open attempt {attempt}")),
-            },
-            Record::Begun { .. } => no("the run has begun already".into()),
-        }
-    }
-
-    fn is_current(&self, step: &StepId) -> Result<(), Illegal> {
-        match self.current() {
-            Some(current) if current.id == *step => Ok(()),
-            Some(current) => Err(Illegal { why: format!("{step} is not due, {} is", current.id) }),
-            None => Err(Illegal { why: format!("{step} is not due, nothing is") }),
-        }
-    }
-
-    fn plan_hash(&self) -> PlanHash {
-        self.plan.hash()
-    }
-
-    /// Takes a record in. Only records that are in the journal may be handed over.
-    ///
-    /// # Errors
-    /// As [`Run::may`]; then nothing has changed.
-    pub fn apply(&mut self, record: Record) -> Result<(), Illegal> {
-        self.may(&record)?;
-        match record {
-            Record::Begun { start, .. } => self.start = Some(start),
-            Record::Resumed { epoch, restore, retry, .. } => {
-                self.epoch = epoch;
-                self.locked = false;
-                self.retry = retry;
-                self.stopped = None;
-                self.mode = if restore { Mode::Restore } else { Mode::Forward };
-                self.now = Transient::Fresh;
-            }
-            Record::Locked { .. } => self.locked = true,
-            Record::When { step, answer } => {
-                let state = self.steps.entry(step).or_default();
-                state.when = Some(answer);
-                state.settled = !answer;
-            }
-            Record::AlreadyDone { step } => self.steps.entry(step).or_default().settled = true,
-            Record::StepBegun { step, baseline } => {
-                self.steps.entry(step).or_default().baseline = Some(baseline);
-            }
-            Record::Intent { step, attempt } => {
-                let state = self.steps.entry(step).or_default();
-                state.attempts = attempt;
-                state.open = true;
-                self.retry = false;
-                self.now = Transient::Intended;
-            }
-            Record::Outcome { step, outcome, .. } => {
-                let state = self.steps.entry(step).or_default();
-                state.open = false;
-                state.settled = matches!(outcome, Outcome::Done { .. });
-                state.outcome = Some(outcome);
-                self.now = Transient::Fresh;
-            }
-            Record::Attested { evidence } => self.evidence.push(evidence),
-            Record::Stopped { why } => self.stopped = Some(why),
-            Record::Finished => self.finished = true,
-        }
-        Ok(())
-    }
-}
-
-/// Whether an action puts something back.
-fn closes(action: &Action) -> bool {
-    matches!(
-        action,
-        Action::Readmit { .. }
-            | Action::PutBack { .. }
-            | Action::StartService { .. }
-            | Action::BringOnline { .. }
-    )
-}
-
-/// Whether `closing` puts back what `action` changed.
-fn opens(action: &Action, closing: &Action) -> bool {
-    match (action, closing) {
-        (Action::Drain { node, .. }, Action::Readmit { node: other, .. })
-        | (Action::Quiet { node }, Action::PutBack { node: other })
-        | (Action::StopService { node, .. }, Action::StartService { node: other, .. }) => node == other,
-        (Action::TakeOffline { group, .. }, Action::BringOnline { group: other, .. }) => group == other,
-        _ => false,
     }
 }

@@ -48,7 +48,8 @@ pub enum Record {
         /// The step.
         step: StepId,
     },
-    /// The step's `requires` held; it begins.
+    /// The step's `requires` held; it begins. For a step that was done before: what it brought about didn't last, a
+    /// later step needs it, and it begins anew.
     StepBegun {
         /// The step.
         step: StepId,
@@ -120,9 +121,9 @@ pub enum Outcome {
         /// Its output, bounded.
         output: String,
     },
-    /// A person said it can't be done.
+    /// It was not done: a person said that it can't be, or it was never begun.
     Cancelled {
-        /// In their words.
+        /// In their words, or why it was not begun.
         why: String,
     },
     /// It was begun, and how it ended can't be known.
@@ -182,6 +183,16 @@ pub enum Why {
     },
     /// The administrator asked for it. Work that was begun goes on by itself on its node.
     Interrupted,
+    /// A step's work could not be begun: the command doesn't get through to its node, again and again.
+    CannotBegin {
+        /// The step.
+        step: StepId,
+    },
+    /// All is done, and the locks could not be given back everywhere.
+    LocksLeft {
+        /// What the platform said.
+        by: String,
+    },
     /// The lock was lost to another run or another controller.
     LockLost {
         /// What the platform said.

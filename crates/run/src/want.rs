@@ -13,7 +13,7 @@ pub enum Want {
         /// Run and epoch.
         token: LockSeen,
     },
-    /// Probe for this step; answer [`Input::Seen`], or [`Input::TimeOver`] once `within_seconds` have passed since
+    /// Probe for this step, with health; answer [`Input::Seen`], or [`Input::TimeOver`] with the last look once `within_seconds` have passed since
     /// the same want first came up.
     Probe {
         /// The step.
@@ -57,13 +57,28 @@ pub enum Want {
         /// For how long.
         seconds: u32,
     },
-    /// Give the locks back; answer [`Input::Unlocked`].
+    /// Give the locks back; answer [`Input::Unlocked`], or [`Input::NotLocked`] with the reason when they can't be.
     Unlock {
         /// Run and epoch.
         token: LockSeen,
     },
     /// Nothing more.
     Ended(End),
+}
+
+impl Want {
+    /// The step that it is about.
+    #[must_use]
+    pub fn step(&self) -> Option<&StepId> {
+        match self {
+            Self::Probe { step, .. }
+            | Self::Begin { step, .. }
+            | Self::Poll { step, .. }
+            | Self::Ask { step, .. }
+            | Self::Soak { step, .. } => Some(step),
+            Self::Look | Self::Lock { .. } | Self::Unlock { .. } | Self::Ended(_) => None,
+        }
+    }
 }
 
 /// How a run ended, or why it doesn't go on.
@@ -84,9 +99,9 @@ pub enum Input {
     Seen(Box<Snapshot>),
     /// All locks are held.
     Locked,
-    /// A lock is held by somebody else.
+    /// A lock is held by somebody else, or can't be taken or given back.
     NotLocked {
-        /// By whom.
+        /// By whom, or why.
         by: String,
     },
     /// The work has ended.

@@ -1,0 +1,98 @@
+//! Putting back what a run changed beside the patch, without going on with the patch.
+//!
+//! What was installed stays. Groups stay where they are: a group comes online on the node that has it, where its
+//! version allows that.
+
+use kaketsugi_estate::{ClusterId, GroupId, ReleaseId, ReleaseState, ServerId, Snapshot};
+use kaketsugi_plan::{Action, Answer, Condition, Step};
+
+use crate::Run;
+
+impl Run {
+    /// Whether a step puts back what another one changed, or may have changed.
+    pub(crate) fn has_to_close(&self, step: &Step) -> bool {
+        closes(&step.action)
+            && self.plan.steps.iter().any(|other| {
+                opens(&other.action, &step.action)
+                    && self.state(&other.id).is_some_and(|s| s.attempts > 0 || (s.settled && !s.skipped()))
+            })
+    }
+
+    /// Whether a condition is about what a step puts back. The others speak of the way forward: where groups are, at
+    /// which version, and that nothing else is the matter.
+    pub(crate) fn matters_in_restore(step: &Step, condition: &Condition) -> bool {
+        match condition {
+            Condition::Owner { .. }
+            | Condition::GroupVersion { .. }
+            | Condition::OthersOnline { .. }
+            | Condition::NoTrouble { .. } => false,
+            Condition::Healthy { group, .. } => {
+                matches!(&step.action, Action::BringOnline { group: own, .. } if own == group)
+            }
+            _ => true,
+        }
+    }
+
+    /// The answer to a condition right before a step that puts something back; None where `judge` has it.
+    pub(crate) fn judge_in_restore(
+        &self,
+        step: &Step,
+        condition: &Condition,
+        seen: &Snapshot,
+    ) -> Option<Answer> {
+        match condition {
+            // An old node may carry groups as it did before, a new one too; a half-patched one may not.
+            Condition::Installed { node, release } => {
+                Some(Answer::known(release_on(seen, node, release).map(|s| s != ReleaseState::Partial)))
+            }
+            Condition::GroupVersion { cluster, group, build } => {
+                Some(self.version_fits(seen, cluster, group, build))
+            }
+            _ if !Self::matters_in_restore(step, condition) => Some(Answer::Yes),
+            _ => None,
+        }
+    }
+
+    /// Whether a group's version is that of the node that has it (E03-CLU-11-PINNED): the new one on a patched node,
+    /// another one elsewhere.
+    fn version_fits(&self, seen: &Snapshot, cluster: &ClusterId, group: &GroupId, build: &str) -> Answer {
+        let Some(group) = seen.clusters.get(cluster).and_then(|c| c.groups.get(group)) else {
+            return Answer::Unknown;
+        };
+        let (Some(owner), Some(version)) = (&group.owner, &group.version) else { return Answer::Unknown };
+        Answer::known(release_on(seen, owner, &self.plan.payload.id).map(|state| {
+            let new = version == build;
+            match state {
+                ReleaseState::Absent => !new,
+                ReleaseState::Installed | ReleaseState::Newer => new,
+                ReleaseState::Partial => false,
+            }
+        }))
+    }
+}
+
+fn release_on(seen: &Snapshot, node: &ServerId, release: &ReleaseId) -> Option<ReleaseState> {
+    seen.servers.get(node).filter(|s| s.reached)?.releases.get(release).copied()
+}
+
+/// Whether an action puts something back.
+pub(crate) fn closes(action: &Action) -> bool {
+    matches!(
+        action,
+        Action::Readmit { .. }
+            | Action::PutBack { .. }
+            | Action::StartService { .. }
+            | Action::BringOnline { .. }
+    )
+}
+
+/// Whether `closing` puts back what `action` changed.
+fn opens(action: &Action, closing: &Action) -> bool {
+    match (action, closing) {
+        (Action::Drain { node, .. }, Action::Readmit { node: other, .. })
+        | (Action::Quiet { node }, Action::PutBack { node: other })
+        | (Action::StopService { node, .. }, Action::StartService { node: other, .. }) => node == other,
+        (Action::TakeOffline { group, .. }, Action::BringOnline { group: other, .. }) => group == other,
+        _ => false,
+    }
+}
