@@ -4,7 +4,11 @@
 #[path = "../../planner/tests/testkit/mod.rs"]
 mod testkit;
 
-use kaketsugi_estate::{GroupState, NodeState, ReleaseState, ResourceState, Setting};
+use kaketsugi_estate::{
+    ClusterId, GroupEntry, GroupId, GroupRole, GroupSeen, GroupState, Home, NodeState, ReleaseState,
+    ResourceState, Setting,
+};
+use kaketsugi_plan::Content;
 use testkit::{Pacemaker, exchange, id, pacemaker};
 
 /// Objections, with what they are about; empty when there are none.
@@ -172,11 +176,66 @@ fn pacemaker_half_done() {
     assert_eq!(said, "");
 }
 
+/// A group as it was seen.
+fn group<'a>(kit: &'a mut Pacemaker, cluster: &str, group: &str) -> &'a mut GroupSeen {
+    let cluster = kit.snapshot.clusters.get_mut(&id::<ClusterId>(cluster)).unwrap();
+    cluster.groups.get_mut(&id::<GroupId>(group)).unwrap()
+}
+
+#[test]
+fn placements_that_the_cluster_has_a_say_in() {
+    let mut said = String::new();
+    let mut kit = pacemaker(&["n1", "n2", "n3"], &[("mail", "n1")]);
+    group(&mut kit, "mail", "mail").placement.scores.insert(id("n1"), 200);
+    said += &self::said("goes home by itself", &kit);
+    let mut kit = pacemaker(&["n1", "n2", "n3"], &[("mail", "n2"), ("web", "n1")]);
+    group(&mut kit, "mail", "mail").placement.scores.insert(id("n1"), -5);
+    said += &self::said("stays away from n1", &kit);
+    let mut kit = pacemaker(&["n1", "n2", "n3"], &[("mail", "n1"), ("fence", "n2")]);
+    group(&mut kit, "mail", "fence").role = GroupRole::Fencing;
+    said += &self::said("a fencing device", &kit);
+    assert_eq!(said, "");
+}
+
+#[test]
+fn exchange_homes() {
+    let mut said = String::new();
+    for home in [Home::Stay, Home::Preferred, Home::Return] {
+        for owner in ["n1", "n2"] {
+            let mut kit = sp2(owner);
+            kit.estate.policy.home = Some(home);
+            let entry = GroupEntry { preferred: vec![id("n1")], health: None };
+            kit.estate.clusters.get_mut(&id::<ClusterId>("CLUS1")).unwrap().groups.insert(id("g1"), entry);
+            said += &self::said(&format!("{home:?}, on {owner}"), &kit);
+        }
+    }
+    let many = exchange(&NODES, &[("g1", "n1"), ("g2", "n2"), ("g3", "n3")], "exchange-2003-sp2");
+    said += &self::said("four nodes, three virtual servers", &many);
+    assert_eq!(said, "");
+}
+
+#[test]
+fn two_clusters_in_one_estate() {
+    let mut kit = pacemaker(&["n1", "n2"], &[("mail", "n1")]);
+    let other = pacemaker(&["m1", "m2"], &[("mail", "m1")]);
+    let mail: ClusterId = id("mail");
+    kit.estate.servers.extend(other.estate.servers);
+    kit.estate.clusters.insert(id("other"), other.estate.clusters[&mail].clone());
+    kit.snapshot.servers.extend(other.snapshot.servers);
+    kit.snapshot.clusters.insert(id("other"), other.snapshot.clusters[&mail].clone());
+    let (Content::Packages(all), Content::Packages(more)) = (&mut kit.payload.content, other.payload.content)
+    else {
+        panic!("packages");
+    };
+    all.extend(more);
+    assert_eq!(said("two clusters", &kit), "");
+}
+
 #[test]
 fn pacemaker_sixteen_nodes() {
     let nodes: Vec<String> = (1..=16).map(|n| format!("n{n:02}")).collect();
     let nodes: Vec<&str> = nodes.iter().map(String::as_str).collect();
-    let groups: Vec<String> = (1..=12).map(|g| format!("g{g:02}")).collect();
+    let groups: Vec<String> = (1..=4).map(|g| format!("g{g:02}")).collect();
     let groups: Vec<(&str, &str)> = groups.iter().map(String::as_str).zip(nodes.iter().copied()).collect();
     assert_eq!(said("16 nodes", &pacemaker(&nodes, &groups)), "");
 }
