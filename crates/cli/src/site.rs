@@ -6,10 +6,8 @@ use std::sync::Arc;
 use kaketsugi_estate::file::{ControllerFacts, controller_is_a_node};
 use kaketsugi_estate::{ClusterKind, Estate, Server, ServerId, TransportKind};
 use kaketsugi_platform::Platform;
-use kaketsugi_platform::linux::LinuxCluster;
-use kaketsugi_platform::windows::WindowsCluster;
+use kaketsugi_platform::LinuxCluster;
 use kaketsugi_transport::operator::{AskFuture, Operator, Request, Terminal};
-use kaketsugi_transport::privilege::Sudo;
 use kaketsugi_transport::{Error, Host, local, ssh};
 
 use crate::args::Global;
@@ -32,9 +30,12 @@ pub(crate) fn over(estate: &Estate, hosts: Hosts) -> Result<Box<dyn Platform>, F
     match kinds.as_slice() {
         [ClusterKind::Pacemaker] => {
             let controller: Arc<dyn Host> = Arc::new(local::Local::new("controller"));
-            Ok(Box::new(LinuxCluster::new(estate.clone(), hosts, controller)))
+            Ok(Box::new(LinuxCluster::new(estate, &hosts, controller)))
         }
-        [ClusterKind::Windows] => Ok(Box::new(WindowsCluster::new(estate.clone(), hosts))),
+        [ClusterKind::Windows] => Err(Failure::cannot(
+            "Windows clusters are mended by a person's hands, step by step",
+            "That is not there yet; `rehearse` shows the procedure on emulated nodes.",
+        )),
         [] => Err(Failure::cannot("the estate has no cluster", "Servers that stand alone can't be mended yet.")),
         _ => Err(Failure::cannot(
             "the estate has clusters of different kinds",
@@ -77,7 +78,7 @@ fn host(client: &ssh::Client, id: &ServerId, server: &Server, global: &Global) -
             let host = client
                 .host(&target)
                 .map_err(|source| Failure::because(format!("{id} can't be reached as it is configured"), source, ""))?;
-            Ok(if server.r#become { Arc::new(Sudo::root(host)) } else { Arc::new(host) })
+            Ok(Arc::new(host))
         }
         TransportKind::Local => Ok(Arc::new(local::Local::new(id.to_string()))),
         TransportKind::Operator => Err(Failure::cannot(

@@ -7,7 +7,7 @@ use kaketsugi_plan::Plan;
 use kaketsugi_platform::Platform;
 use kaketsugi_run::{End, Run, Why};
 use kaketsugi_runner::{Driver, Ending, Interrupt, Journal};
-use kaketsugi_transport::Operator;
+use kaketsugi_transport::operator::Operator;
 
 use crate::args::Global;
 use crate::commands::check;
@@ -125,9 +125,7 @@ fn told(output: &Output, run: &Run, ending: &Ending) -> Code {
             output.note("Make a new plan from what is there now: kaketsugi plan ESTATE --release ID");
         }
         Ending::Run(_) => {
-            for line in kaketsugi_report::next_steps(run) {
-                output.note(&kaketsugi_transport::sanitize(&line));
-            }
+            output.note(&format!("{:?}", run.stopped()));
         }
     }
     code

@@ -2,6 +2,7 @@
 
 use std::path::Path;
 
+use kaketsugi_checker::{FaultKind, Outcome, Verdict};
 use kaketsugi_plan::Plan;
 
 use crate::exit::{Code, Failure};
@@ -20,7 +21,7 @@ pub(crate) fn run(output: &Output, path: &Path) -> Result<Code, Failure> {
 pub(crate) struct Judgement {
     pub(crate) plan: String,
     pub(crate) objections: Vec<kaketsugi_lint::Objection>,
-    pub(crate) verdict: kaketsugi_checker::Verdict,
+    pub(crate) verdict: Verdict,
 }
 
 /// Judges a plan; runs before every `apply` too.
@@ -45,7 +46,46 @@ impl Judgement {
         for objection in &self.objections {
             text.push_str(&format!("lint: {objection}\n"));
         }
-        text.push_str(&self.verdict.to_string());
+        text.push_str(&verdict(&self.verdict));
         text
     }
+}
+
+/// What the exploration found, and how far it went.
+fn verdict(verdict: &Verdict) -> String {
+    let coverage = &verdict.coverage;
+    let mut text = match &verdict.outcome {
+        Outcome::Safe => format!(
+            "check: safe. {} faults injected at {} places of the run, the controller crashed at {}; {} states, {} transitions\n",
+            faults(verdict),
+            coverage.faults(),
+            coverage.crashes(),
+            verdict.states,
+            verdict.transitions
+        ),
+        Outcome::Violation(trace) => format!("check: VIOLATION, and how it comes to it:\n{trace}\n"),
+        Outcome::OverBound => format!(
+            "check: more than {} states; nothing is said about the rest, so the plan counts as unsafe\n",
+            verdict.bounds.states_max
+        ),
+    };
+    for (end, cells) in coverage.ends() {
+        text.push_str(&format!("  {cells:>5} cells: the run {end}\n"));
+    }
+    text.push_str("not explored:\n");
+    for line in verdict.bounds.not_explored() {
+        text.push_str(&format!("  - {line}\n"));
+    }
+    text
+}
+
+/// How many kinds of faults were injected anywhere.
+fn faults(verdict: &Verdict) -> usize {
+    let kinds: std::collections::BTreeSet<_> = verdict
+        .coverage
+        .cells()
+        .filter(|(_, kind, _, cell)| *kind != FaultKind::None && cell.places > 0)
+        .map(|(_, kind, ..)| kind)
+        .collect();
+    kinds.len()
 }

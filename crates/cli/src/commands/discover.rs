@@ -131,15 +131,16 @@ async fn who(host: &dyn Host, text: &str) -> Result<Who, Failure> {
         .await
         .map_err(|source| Failure::because(format!("{text} can't be looked at"), source, ""))?;
     let stdout = String::from_utf8_lossy(&output.stdout).into_owned();
-    let field = |key: &str| {
-        stdout.lines().filter_map(|l| l.strip_prefix(key)).map(|v| v.trim().to_owned()).filter(|v| !v.is_empty())
+    let field = |key: &str| -> Vec<String> {
+        let values = stdout.lines().filter_map(|l| l.strip_prefix(key)).map(str::trim);
+        values.filter(|v| !v.is_empty()).map(str::to_owned).collect()
     };
-    let name = field("name ").next();
+    let name = field("name ").into_iter().next();
     match name {
         Some(name) if output.exit == Exit::Code(0) => Ok(Who {
             name,
-            cluster: field("cluster ").next().unwrap_or_default(),
-            members: field("member ").collect(),
+            cluster: field("cluster ").into_iter().next().unwrap_or_default(),
+            members: field("member "),
         }),
         _ => Err(Failure::cannot(
             format!("{text} is no node of a Pacemaker cluster that runs: {}", output_text(&output.stderr)),
