@@ -1,0 +1,69 @@
+//! What a claim rests on: a machine that was asked, an emulated one, or a person's word.
+
+use kaketsugi_estate::TransportKind;
+use kaketsugi_plan::{Action, Actor, Plan, Step};
+use serde::{Deserialize, Serialize};
+
+use crate::Machines;
+
+/// What "done" rests on.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case", tag = "by")]
+pub enum Basis {
+    /// Machines were asked; they are real, or nobody said otherwise.
+    Probe,
+    /// Emulated machines were asked.
+    Emulation,
+    /// A person said so, and nothing else shows it.
+    Word {
+        /// Who; None: the journal names nobody.
+        who: Option<String>,
+    },
+    /// A person did it, and machines were asked.
+    PersonAndProbe,
+    /// A person did it, and emulated machines were asked.
+    PersonAndEmulation,
+}
+
+impl Basis {
+    /// In words.
+    #[must_use]
+    pub fn words(&self) -> String {
+        match self {
+            Self::Probe => "seen by a probe".into(),
+            Self::Emulation => "seen by a probe of an emulated machine".into(),
+            Self::Word { who: Some(who) } => format!("attested by {who}"),
+            Self::Word { who: None } => "attested by a person".into(),
+            Self::PersonAndProbe => "done by a person, seen by a probe".into(),
+            Self::PersonAndEmulation => {
+                "done by an emulated person, seen by a probe of an emulated machine".into()
+            }
+        }
+    }
+}
+
+pub(crate) fn basis(plan: &Plan, machines: Machines, step: &Step, attested_by: Option<String>) -> Basis {
+    if matches!(step.action, Action::Attest { .. }) || only_people_see(plan, step) {
+        return Basis::Word { who: attested_by };
+    }
+    match (step.actor, machines) {
+        (Actor::Machine, Machines::Emulated) => Basis::Emulation,
+        (Actor::Machine, _) => Basis::Probe,
+        (Actor::Operator, Machines::Emulated) => Basis::PersonAndEmulation,
+        (Actor::Operator, _) => Basis::PersonAndProbe,
+    }
+}
+
+/// Whether all servers that a step is about are seen by people alone.
+fn only_people_see(plan: &Plan, step: &Step) -> bool {
+    let by_people = |id: &kaketsugi_estate::ServerId| {
+        plan.estate.servers.get(id).is_some_and(|s| s.transport == TransportKind::Operator)
+    };
+    match (step.action.node(), step.action.cluster()) {
+        (Some(node), _) => by_people(node),
+        (None, Some(cluster)) => {
+            plan.estate.clusters.get(cluster).is_some_and(|c| c.nodes.iter().all(by_people))
+        }
+        (None, None) => false,
+    }
+}
