@@ -51,6 +51,11 @@ impl<'p> Walk<'p> {
         })
     }
 
+    /// The books before and after a step, carried out or not.
+    pub(crate) fn around(&self, index: usize) -> [&Ledger<'p>; 2] {
+        [&self.ledgers[index], &self.ledgers[index + 1]]
+    }
+
     /// The first step that is carried out and that this is true of.
     pub(crate) fn first(&self, wanted: impl Fn(&Moment<'_, 'p>) -> bool) -> Option<Moment<'_, 'p>> {
         self.moments().find(wanted)
