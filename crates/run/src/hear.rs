@@ -1,7 +1,5 @@
 //! What an answer of the host means, in the state the run is in.
 
-use std::sync::Arc;
-
 use kaketsugi_estate::{ServerId, Snapshot};
 use kaketsugi_plan::{Answer, Baseline, Condition, RULES_VERSION, Step, baseline, judge};
 
@@ -108,7 +106,7 @@ impl Run {
 
     pub(crate) fn judge(&self, condition: &Condition, seen: &Snapshot, begun: &Baseline) -> Answer {
         static NOTHING: std::sync::LazyLock<Baseline> = std::sync::LazyLock::new(Baseline::default);
-        judge(condition, seen, self.start.as_ref().unwrap_or(&NOTHING), begun)
+        judge(condition, seen, self.start.as_deref().unwrap_or(&NOTHING), begun)
     }
 
     pub(crate) fn outcome(&self, step: &Step, outcome: Outcome) -> Record {

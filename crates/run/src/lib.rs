@@ -4,6 +4,7 @@
 //!
 //! Two hosts drive it: the runner, over real machines, and the checker, over the world.
 
+mod alike;
 mod before;
 mod drift;
 mod event;

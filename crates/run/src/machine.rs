@@ -23,7 +23,7 @@ pub struct Run {
     pub(crate) plan: Arc<Plan>,
     pub(crate) id: String,
     /// What was captured when it began; None before.
-    pub(crate) start: Option<Baseline>,
+    pub(crate) start: Option<Arc<Baseline>>,
     pub(crate) epoch: u64,
     pub(crate) locked: bool,
     pub(crate) mode: Mode,
@@ -171,7 +171,7 @@ impl Run {
     /// What was captured when the run began.
     #[must_use]
     pub fn start(&self) -> Option<&Baseline> {
-        self.start.as_ref()
+        self.start.as_deref()
     }
 
     /// How far each step is; steps that aren't named have not begun.

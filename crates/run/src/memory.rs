@@ -1,6 +1,8 @@
 //! Which record may follow on which, and what each leaves in the run's memory. Written and recovered journals go
 //! through the same two functions.
 
+use std::sync::Arc;
+
 use kaketsugi_plan::{Action, Condition, RULES_VERSION, Step, StepId};
 
 use crate::before::asks;
@@ -161,7 +163,7 @@ impl Run {
     pub fn apply(&mut self, record: Record) -> Result<(), Illegal> {
         self.may(&record)?;
         match record {
-            Record::Begun { start, .. } => self.start = Some(start),
+            Record::Begun { start, .. } => self.start = Some(Arc::new(start)),
             Record::Resumed { epoch, restore, retry, .. } => {
                 self.epoch = epoch;
                 self.locked = false;
