@@ -1,5 +1,7 @@
 //! What an answer of the host means, in the state the run is in.
 
+use std::sync::Arc;
+
 use kaketsugi_estate::{ServerId, Snapshot};
 use kaketsugi_plan::{Answer, Baseline, Condition, RULES_VERSION, Step, baseline, judge};
 
