@@ -55,6 +55,11 @@ impl Cgroup {
         self.dirs().map(|dir| format!("echo $$ > '{}/cgroup.procs' && ", dir.display())).collect()
     }
 
+    /// The file by which every process in it, and below, is ended.
+    pub(crate) fn kill_switch(&self) -> PathBuf {
+        self.unified.join("cgroup.kill")
+    }
+
     /// Ends every process in it, at once: the power cut. A cgroup that is gone has none.
     pub(crate) fn kill(&self) -> Result<()> {
         self.write("cgroup.kill", "1")

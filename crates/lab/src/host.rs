@@ -3,11 +3,12 @@
 use std::path::Path;
 use std::process::Command;
 
+use crate::base::{CACHE_DIR, cache_lock};
 use crate::error::{LabError, Result};
 use crate::shell;
 
 /// A program that must be there, and the Debian package that brings it.
-const TOOLS: [(&str, &str); 9] = [
+const TOOLS: [(&str, &str); 8] = [
     ("systemd-nspawn", "systemd-container"),
     ("mmdebstrap", "mmdebstrap"),
     ("dpkg-scanpackages", "dpkg-dev"),
@@ -15,7 +16,6 @@ const TOOLS: [(&str, &str); 9] = [
     ("nft", "nftables"),
     ("ssh", "openssh-client"),
     ("nsenter", "util-linux"),
-    ("setpriv", "util-linux"),
     ("cp", "coreutils"),
 ];
 
@@ -45,17 +45,29 @@ pub fn check() -> Result<()> {
 /// [`LabError::Unfit`], or the failed `apt-get`.
 pub fn prepare() -> Result<()> {
     check()?;
-    let missing: Vec<&str> =
-        TOOLS.iter().filter(|(tool, _)| !on_path(tool)).map(|(_, package)| *package).collect();
+    if missing().is_empty() {
+        return Ok(());
+    }
+    // One process installs, the others wait; then they find that nothing is missing any more.
+    std::fs::create_dir_all(CACHE_DIR).map_err(LabError::io("create", CACHE_DIR))?;
+    let _lock = cache_lock(Path::new(CACHE_DIR))?;
+    let missing = missing();
     if missing.is_empty() {
         return Ok(());
     }
     tracing::info!(packages = ?missing, "installing packages of the host");
-    shell::run("apt-get update", &mut apt(&["update", "-qq"]))?;
+    // A source that can't be reached need not be the one that matters; the installation will tell.
+    if let Err(error) = shell::run("apt-get update", &mut apt(&["update", "-qq"])) {
+        tracing::warn!(%error, "some package lists are old");
+    }
     let mut install = vec!["install", "-y", "-qq", "--no-install-recommends"];
     install.extend(missing);
     shell::run("apt-get install", &mut apt(&install))?;
     Ok(())
+}
+
+fn missing() -> Vec<&'static str> {
+    TOOLS.iter().filter(|(tool, _)| !on_path(tool)).map(|(_, package)| *package).collect()
 }
 
 fn apt(args: &[&str]) -> Command {

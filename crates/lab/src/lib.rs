@@ -27,6 +27,7 @@ mod control;
 pub mod deb;
 mod error;
 mod facts;
+mod guardian;
 mod host;
 mod lab;
 pub mod mail;

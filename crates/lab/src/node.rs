@@ -117,15 +117,14 @@ fn give(path: &Path, uid: u32, gid: u32) -> Result<()> {
         .map_err(|e| LabError::io("give away", path)(e.into()))
 }
 
-/// The command that boots a node. Its process joins the node's cgroup first, so that the power cut always gets it, and
-/// dies with the supervisor's thread that started it.
+/// The command that boots a node. Its process joins the node's cgroup first, so that the power cut always gets it.
 pub(crate) fn boot_command(
     facts: &Facts,
     node: &str,
     cgroup: &Cgroup,
     console: std::fs::File,
 ) -> Result<Command> {
-    let script = format!("{}exec setpriv --pdeathsig KILL systemd-nspawn \"$@\"", cgroup.join_script());
+    let script = format!("{}exec systemd-nspawn \"$@\"", cgroup.join_script());
     let root = NodeDirs::of(&facts.state, node).root();
     let mut command = Command::new("sh");
     command

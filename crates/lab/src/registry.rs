@@ -108,7 +108,10 @@ pub(crate) fn open() -> Result<()> {
             && !entry.alive()
         {
             tracing::info!(id, "sweeping what a dead lab left");
-            entry.sweep()?;
+            // Somebody else may be sweeping it too; what is left is in nobody's way.
+            if let Err(error) = entry.sweep() {
+                tracing::warn!(%error, id, "a dead lab could not be swept");
+            }
         }
     }
     Ok(())

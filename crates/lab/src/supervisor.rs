@@ -21,6 +21,7 @@ use crate::config::{FENCE_PORT, GATEWAY};
 use crate::control::{self, Answer, LabStatus, NodeStatus, Order};
 use crate::error::{LabError, Result};
 use crate::facts::Facts;
+use crate::guardian::Guardian;
 use crate::network::{self, Cut, netns_path};
 use crate::node::{NodeDirs, run_dir};
 use crate::power::Power;
@@ -58,6 +59,7 @@ pub(crate) fn run(facts: Facts, ready: impl FnOnce()) -> Result<()> {
         cgroup.create()?;
         nodes.push(Power::new(&node.name, cgroup));
     }
+    let _guardian = Guardian::over(&Cgroup::named(&facts.netns)?)?;
     let supervisor = Supervisor {
         facts,
         nodes,

@@ -182,6 +182,8 @@ fn a_double_mount_is_seen_and_a_killed_supervisor_leaves_nothing() {
     let killed = Command::new("kill").args(["-9", &supervisor[0].to_string()]).status().unwrap();
     assert!(killed.success());
     assert!(lab.status().is_err(), "nobody answers any more");
+    wait(2);
+    assert!(!lives(&facts), "the nodes go with their supervisor");
     lab.down().unwrap();
     assert_nothing_left(&facts);
     assert!(Lab::attach(state.path()).is_err());
@@ -235,6 +237,17 @@ fn assert_nothing_left(facts: &Facts) {
         let cgroups = read("cgroup");
         assert!(!cgroups.contains(&facts.netns), "a process is left: {}", process.path().display());
     }
+}
+
+/// Whether any process lives in the lab's cgroup, in whichever layout this machine has.
+fn lives(facts: &Facts) -> bool {
+    let read = |hierarchy: &str| {
+        std::fs::read_to_string(
+            Path::new("/sys/fs/cgroup").join(hierarchy).join(&facts.netns).join("cgroup.events"),
+        )
+    };
+    let events = read("unified").or_else(|_| read("")).unwrap();
+    !events.contains("populated 0")
 }
 
 fn wait_fenced(lab: &Lab) -> Vec<String> {
