@@ -158,7 +158,9 @@ impl Host {
     fn poll(&mut self, run: &Run, id: &StepId, attempt: u32) -> Input {
         let handle = (id.clone(), attempt);
         let restarts = run.plan().step(id).is_some_and(|s| matches!(s.action, Action::Restart { .. }));
-        if !self.reaches(run, id) && !(restarts && matches!(self.jobs.get(&handle), Some(Job::Running(_)))) {
+        // A restarting node comes back while nobody can ask it.
+        let comes_back = restarts && matches!(self.jobs.get(&handle), Some(Job::Running(_)));
+        if !(comes_back || self.reaches(run, id)) {
             return Input::NoAnswer;
         }
         match self.jobs.get(&handle).cloned() {
