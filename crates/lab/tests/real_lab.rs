@@ -206,6 +206,7 @@ fn an_impossible_lab_is_refused_before_anything_is_done() {
     if possible_for("an_impossible_lab_is_refused_before_anything_is_done") {
         let error = Lab::up(&config).unwrap_err();
         assert!(error.to_string().contains("shares its name"), "{error}");
+        assert!(!error.is_unfit(), "the wish is at fault, not the machine");
     }
 }
 

@@ -42,8 +42,10 @@ impl Lab {
     pub fn up(config: &Config) -> Result<Lab> {
         host::prepare()?;
         let dir = tempfile::Builder::new().prefix("kaketsugi-lab-").tempdir_in("/var/tmp");
-        let state = dir.map_err(LabError::io("create a directory in", "/var/tmp"))?.keep();
-        let facts = set_up(config, &state)?;
+        let dir = dir.map_err(LabError::io("create a directory in", "/var/tmp"))?;
+        let facts = set_up(config, dir.path())?;
+        // From here on the registry's entry answers for it.
+        let state = dir.keep();
         Entry::new(&facts.id, &state, std::process::id(), false, true).write()?;
         network::create(&facts.netns)?;
         let (ready, is_ready) = std::sync::mpsc::channel();
