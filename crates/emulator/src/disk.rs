@@ -6,6 +6,7 @@ use crate::spec::Program;
 
 /// A file or directory.
 #[derive(Debug, Clone, PartialEq, Eq)]
+#[expect(clippy::large_enum_variant, reason = "most entries are files, and there are few")]
 pub(crate) enum Entry {
     Directory,
     File(File),

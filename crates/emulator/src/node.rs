@@ -231,6 +231,7 @@ impl Durable {
 
     fn add_service(&mut self, name: &str, display: &str, start: u32) {
         let service = Service { name: name.into(), display: display.into(), start };
+        self.registry.make(&format!("SYSTEM\\CurrentControlSet\\Services\\{name}"));
         self.services.insert(name.to_lowercase(), service);
     }
 }

@@ -5,12 +5,13 @@
 //! it ([`Platform::poll`]). Every machine step runs on its node under a handle derived from run, step and attempt,
 //! detached from the connection: [`Platform::poll`] can always tell *not begun*, *running* and *ended* apart.
 //!
-//! [`LinuxCluster`] is Debian nodes in Pacemaker clusters.
+//! [`LinuxCluster`] is Debian nodes in Pacemaker clusters, [`windows`] server clusters of Windows Server 2003.
 
 mod debian;
 mod linux;
 mod pacemaker;
 mod platform;
+pub mod windows;
 
 pub use linux::LinuxCluster;
 pub use platform::{Begun, Error, Order, Platform, Progress, Question};

@@ -156,10 +156,13 @@ pub(super) fn resource_properties(state: &State, name: &str) -> String {
 }
 
 pub(super) fn private_properties(state: &State, name: &str) -> String {
-    let kind = state.cluster.resource(name).map_or("", |r| r.kind.as_str());
-    let rows: &[(&str, &str, String)] = match kind {
+    let Some(resource) = state.cluster.resource(name) else { return String::new() };
+    // A virtual server's network name is its group's here; the cluster group's is the cluster's.
+    let evs = state.cluster.group(&resource.group).is_some_and(|g| g.is_evs);
+    let network = if evs { &resource.group } else { &state.cluster.name };
+    let rows: &[(&str, &str, String)] = match resource.kind.as_str() {
         "IP Address" => &[("S", "Address", "192.0.2.10".into())],
-        "Network Name" => &[("S", "Name", name.to_uppercase())],
+        "Network Name" => &[("S", "Name", network.clone())],
         _ => &[],
     };
     properties(&format!("Listing private properties for '{name}':"), "Resource", name, rows)

@@ -75,8 +75,8 @@ fn create(shell: &Shell, args: &Args) -> u32 {
     }
     let account = args.value("/ru").unwrap_or("");
     let (administrator, password) = &shell.shared.administrator;
-    let system = account.eq_ignore_ascii_case("SYSTEM");
-    if !system && !(account.eq_ignore_ascii_case(administrator) && args.value("/rp") == Some(password)) {
+    let known = account.eq_ignore_ascii_case(administrator) && args.value("/rp") == Some(password);
+    if !account.eq_ignore_ascii_case("SYSTEM") && !known {
         // Without a password it asks for one, and nobody answers; with a wrong one the task is made but never starts.
         shell.eprint("ERROR: Logon failure: unknown user name or bad password.\r\n");
         return 1;

@@ -85,15 +85,14 @@ async fn take(shell: &Shell, token: &LockSeen) -> Result<Taken, Error> {
     }
     let ours = line(token);
     // `rmdir` takes away only an empty directory; `mkdir` makes it for one of those that try.
-    let make = format!(
-        "rmdir {LOCK} 2>nul & mkdir {LOCK} 2>nul && >{TOKEN} echo {ours}"
-    );
-    shell.run(&make).await?;
-    let made = shell.run(&format!("type {TOKEN}")).await?;
-    let found = made.good().and_then(parse);
+    let make = format!("rmdir {LOCK} 2>nul & mkdir {LOCK} 2>nul && >{TOKEN} echo {ours}");
+    let made = shell.run(&make).await?.code == 0;
+    let found = shell.run(&format!("type {TOKEN}")).await?.good().and_then(parse);
     match found {
-        Some(found) if found == *token => Ok(Taken::New),
-        Some(found) if found.run == token.run && found.epoch < token.epoch => raise(shell, &found, token).await,
+        Some(found) if found == *token => Ok(if made { Taken::New } else { Taken::Ours }),
+        Some(found) if found.run == token.run && found.epoch < token.epoch => {
+            raise(shell, &found, token).await
+        }
         Some(found) => Err(not_ours(shell, Some(found))),
         None => Err(not_ours(shell, None)),
     }

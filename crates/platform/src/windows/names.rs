@@ -24,7 +24,9 @@ pub(super) fn quoted(name: &str) -> Result<String, Unquotable> {
 
 /// Whether a run's id can stand in a token, a path and a task's name.
 pub(super) fn id_is_plain(id: &str) -> bool {
-    !id.is_empty() && id.len() <= 64 && id.bytes().all(|b| b.is_ascii_alphanumeric() || b == b'-' || b == b'_')
+    !id.is_empty()
+        && id.len() <= 64
+        && id.bytes().all(|b| b.is_ascii_alphanumeric() || b == b'-' || b == b'_')
 }
 
 /// A handle as it names a directory and a task: long ones are shortened, by a digest, the same way every time.

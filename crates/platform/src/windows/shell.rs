@@ -70,11 +70,8 @@ impl Shell {
 
     async fn once(&self, command: Command, page: u32) -> Result<Said, Error> {
         let command = command.timeout(TIMEOUT);
-        let output = self
-            .host
-            .run(&command)
-            .await
-            .map_err(|source| Error::Host { host: self.id.clone(), source })?;
+        let output =
+            self.host.run(&command).await.map_err(|source| Error::Host { host: self.id.clone(), source })?;
         let code = output.exit.code().ok_or_else(|| Error::Unreadable {
             host: self.id.clone(),
             what: command.line.clone(),

@@ -1,0 +1,274 @@
+//! What a cluster says of itself, through the first node that speaks for it.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use futures::future::join_all;
+use kaketsugi_estate::{
+    Cluster, ClusterSeen, GroupId, GroupRole, GroupSeen, GroupState, NodeSeen, NodeState, Placement,
+    QuorumSeen, ResourceId, ResourceSeen, ResourceState, ServerId, Setting, SettingValue, Trouble,
+};
+use kaketsugi_knowledge::{Profile, VersionText};
+use sha2::{Digest, Sha256};
+
+use super::super::cluster::WindowsCluster;
+use super::super::names::quoted;
+use super::super::shell::Shell;
+use super::table::{self, ResourceRow};
+use crate::Error;
+
+/// What was learned of a cluster, and of its groups' failback.
+pub(super) struct Learned {
+    pub(super) seen: ClusterSeen,
+    pub(super) failback: BTreeMap<Setting, SettingValue>,
+}
+
+/// A resource with what only `/prop`, `/listdep` and `/listowners` say.
+struct Detail {
+    row: ResourceRow,
+    kind: String,
+    depends: Vec<String>,
+    owners: Vec<String>,
+}
+
+impl WindowsCluster {
+    /// Asks the cluster. `running` are nodes whose cluster service runs, `stopped` those where it surely doesn't.
+    /// None: nobody could answer.
+    pub(super) async fn ask_cluster(
+        &self,
+        cluster: &Cluster,
+        running: &[ServerId],
+        stopped: &BTreeSet<ServerId>,
+    ) -> Option<Learned> {
+        for node in running {
+            let Ok(shell) = self.shell(node) else { continue };
+            match self.through(shell, cluster).await {
+                Ok(Some(learned)) => return Some(learned),
+                // This node can't speak for the cluster; the next may.
+                Ok(None) | Err(Error::Host { .. }) => {}
+                Err(why) => return Some(unreadable(cluster, &why.to_string())),
+            }
+        }
+        // Nobody answers and the service is stopped everywhere: the cluster is down, and that is known.
+        cluster.nodes.iter().all(|n| stopped.contains(n)).then(|| down(cluster))
+    }
+
+    async fn through(&self, shell: &Shell, cluster: &Cluster) -> Result<Option<Learned>, Error> {
+        let said = shell.run("cluster node").await?;
+        let Some(text) = said.good() else { return Ok(None) };
+        let bad = |what: &str, row: table::BadRow| Error::Unreadable {
+            host: shell.id.clone(),
+            what: what.into(),
+            why: format!("`{}`", row.0),
+        };
+        let nodes = table::nodes(text).map_err(|row| bad("cluster node", row))?;
+        let groups = shell.run("cluster group").await?;
+        let groups = table::groups(&groups.out).map_err(|row| bad("cluster group", row))?;
+        let names: Vec<String> = groups.iter().map(|g| g.name.clone()).collect();
+        let resources = shell.run("cluster res").await?;
+        let rows = table::resources(&resources.out, &names).map_err(|row| bad("cluster res", row))?;
+        let details = join_all(rows.into_iter().map(|row| detail(shell, row)));
+        let details: Vec<Detail> = details.await.into_iter().collect::<Result<_, _>>()?;
+
+        let mut learned = Learned {
+            seen: ClusterSeen {
+                kind: cluster.kind,
+                nodes: nodes
+                    .iter()
+                    .filter_map(|n| Some((server(cluster, &n.name)?, node_seen(n.status))))
+                    .collect(),
+                quorum: QuorumSeen { has: Some(true), ..QuorumSeen::default() },
+                groups: BTreeMap::new(),
+                trouble: Vec::new(),
+                configuration: None,
+                lock: None,
+            },
+            failback: BTreeMap::new(),
+        };
+        let mut configuration = String::new();
+        for group in &groups {
+            let name = quoted(&group.name).map_err(|why| Error::Unreadable {
+                host: shell.id.clone(),
+                what: "a group's name".into(),
+                why: why.to_string(),
+            })?;
+            let Ok(id) = GroupId::new(group.name.clone()) else { continue };
+            let properties = shell.run(&format!("cluster group {name} /prop")).await?;
+            let failback = table::property(&properties.out, &group.name, "AutoFailbackType");
+            let failback = failback.as_deref().and_then(table::number);
+            let owners = shell.run(&format!("cluster group {name} /listowners")).await?;
+            let preferred = table::names(&owners.out).unwrap_or_default();
+            let own: Vec<&Detail> = details.iter().filter(|d| d.row.group == group.name).collect();
+            let version = self.version(shell, &own).await?;
+            configuration.push_str(&describe(&group.name, failback, &preferred, &own));
+            match failback {
+                Some(number) => {
+                    learned.failback.insert(Setting::Failback(id.clone()), Some(number.to_string()));
+                }
+                None => learned.seen.trouble.push(Trouble::Unreadable { what: format!("failback of {id}") }),
+            }
+            let profile = Self::profile();
+            let seen = GroupSeen {
+                role: role(&group.name, profile),
+                owner: server(cluster, &group.node),
+                state: group_state(group.status),
+                resources: in_start_order(&own)
+                    .into_iter()
+                    .filter_map(|d| resource_seen(d, profile))
+                    .collect(),
+                placement: placement(cluster, &preferred, &own),
+                version,
+                healthy: None,
+            };
+            learned.seen.groups.insert(id, seen);
+        }
+        learned.seen.configuration = Some(hex::encode(Sha256::digest(configuration)));
+        Ok(Some(learned))
+    }
+
+    /// The version of a virtual server's directory object, which is named after its network name.
+    async fn version(&self, shell: &Shell, resources: &[&Detail]) -> Result<Option<String>, Error> {
+        let exchange = Self::profile().is_some_and(|p| resources.iter().any(|d| p.is_product_type(&d.kind)));
+        let network = resources.iter().find(|d| d.kind == "Network Name");
+        let (Some(directory), Some(network), true) = (&self.directory, network, exchange) else {
+            return Ok(None);
+        };
+        let Ok(name) = quoted(&network.row.name) else { return Ok(None) };
+        let private = shell.run(&format!("cluster res {name} /priv")).await?;
+        let Some(server) = table::property(&private.out, &network.row.name, "Name") else { return Ok(None) };
+        match directory.serial_number(&server).await {
+            Ok(text) => Ok(text.and_then(|t| t.parse::<VersionText>().ok()).map(|v| v.build.to_string())),
+            Err(why) => {
+                tracing::warn!(%why, "the directory gave no version");
+                Ok(None)
+            }
+        }
+    }
+}
+
+async fn detail(shell: &Shell, row: ResourceRow) -> Result<Detail, Error> {
+    let unreadable = |what: &str| Error::Unreadable {
+        host: shell.id.clone(),
+        what: format!("{what} of resource {}", row.name),
+        why: "its answer has no such line".into(),
+    };
+    let name = quoted(&row.name).map_err(|why| unreadable(&why.to_string()))?;
+    let properties = shell.run(&format!("cluster res {name} /prop")).await?;
+    let kind = table::property(&properties.out, &row.name, "Type").ok_or_else(|| unreadable("the type"))?;
+    let depends = shell.run(&format!("cluster res {name} /listdep")).await?;
+    let group = [row.group.clone()];
+    let depends = match table::resources(&depends.out, &group) {
+        Ok(rows) => rows.into_iter().map(|r| r.name).collect(),
+        Err(_) => return Err(unreadable("the dependencies")),
+    };
+    let owners = shell.run(&format!("cluster res {name} /listowners")).await?;
+    let owners = table::names(&owners.out).ok_or_else(|| unreadable("the possible owners"))?;
+    Ok(Detail { row, kind, depends, owners })
+}
+
+/// Names in the cluster's own spelling are the estate's, whatever the case.
+fn server(cluster: &Cluster, name: &str) -> Option<ServerId> {
+    let known = cluster.nodes.iter().find(|n| n.as_str().eq_ignore_ascii_case(name));
+    known.cloned().or_else(|| ServerId::new(name).ok())
+}
+
+fn node_seen(status: &str) -> NodeSeen {
+    NodeSeen {
+        state: match status {
+            "Up" => NodeState::Online,
+            "Paused" => NodeState::Standby,
+            "Joining" => NodeState::Pending,
+            _ => NodeState::Offline,
+        },
+    }
+}
+
+fn group_state(status: &str) -> GroupState {
+    match status {
+        "Online" => GroupState::Online,
+        "Partially Online" => GroupState::Partial,
+        "Offline" => GroupState::Offline,
+        "Failed" => GroupState::Failed,
+        _ => GroupState::Pending,
+    }
+}
+
+fn role(group: &str, profile: Option<&Profile>) -> GroupRole {
+    let quorum = profile.and_then(|p| p.cluster_group.as_deref()).unwrap_or("Cluster Group");
+    if group.eq_ignore_ascii_case(quorum) { GroupRole::ClusterGroup } else { GroupRole::Service }
+}
+
+fn resource_seen(detail: &Detail, profile: Option<&Profile>) -> Option<ResourceSeen> {
+    let state = match detail.row.status {
+        "Online" => ResourceState::Online,
+        "Offline" => ResourceState::Offline,
+        "Failed" => ResourceState::Failed,
+        _ => ResourceState::Pending,
+    };
+    Some(ResourceSeen {
+        id: ResourceId::new(detail.row.name.clone()).ok()?,
+        kind: detail.kind.clone(),
+        state,
+        kept_online: profile.is_some_and(|p| p.is_kept_online(&detail.kind)),
+    })
+}
+
+/// Resources before those that stand on them; in a circle, which the cluster doesn't allow, as they were listed.
+fn in_start_order<'a>(details: &[&'a Detail]) -> Vec<&'a Detail> {
+    let mut left: Vec<&Detail> = details.to_vec();
+    let mut ordered: Vec<&Detail> = Vec::new();
+    while !left.is_empty() {
+        let ready = |d: &Detail| !left.iter().any(|other| d.depends.contains(&other.row.name));
+        let at = left.iter().position(|d| ready(d)).unwrap_or(0);
+        ordered.push(left.remove(at));
+    }
+    ordered
+}
+
+/// Every node that all resources may have; the preferred ones before the others.
+fn placement(cluster: &Cluster, preferred: &[String], resources: &[&Detail]) -> Placement {
+    let possible = |node: &ServerId| {
+        resources.iter().all(|d| d.owners.iter().any(|o| o.eq_ignore_ascii_case(node.as_str())))
+    };
+    let score = |node: &ServerId| {
+        let place = preferred.iter().position(|p| p.eq_ignore_ascii_case(node.as_str()));
+        place.map_or(0, |at| i32::try_from(preferred.len() - at).unwrap_or(i32::MAX))
+    };
+    let scores = cluster.nodes.iter().filter(|n| possible(n)).map(|n| (n.clone(), score(n))).collect();
+    Placement { scores, ..Placement::default() }
+}
+
+/// What of a group's configuration must be the same at the end.
+fn describe(name: &str, failback: Option<u32>, preferred: &[String], resources: &[&Detail]) -> String {
+    let mut text = format!("{name}\t{failback:?}\t{preferred:?}\n");
+    for detail in resources {
+        text.push_str(&format!(
+            "\t{}\t{}\t{:?}\t{:?}\n",
+            detail.row.name, detail.kind, detail.depends, detail.owners
+        ));
+    }
+    text
+}
+
+fn empty(cluster: &Cluster, has: Option<bool>, trouble: Vec<Trouble>) -> Learned {
+    let seen = ClusterSeen {
+        kind: cluster.kind,
+        nodes: BTreeMap::new(),
+        quorum: QuorumSeen { has, ..QuorumSeen::default() },
+        groups: BTreeMap::new(),
+        trouble,
+        configuration: None,
+        lock: None,
+    };
+    Learned { seen, failback: BTreeMap::new() }
+}
+
+fn down(cluster: &Cluster) -> Learned {
+    let mut learned = empty(cluster, Some(false), vec![Trouble::NoQuorum]);
+    let offline = NodeSeen { state: NodeState::Offline };
+    learned.seen.nodes = cluster.nodes.iter().map(|n| (n.clone(), offline.clone())).collect();
+    learned
+}
+
+fn unreadable(cluster: &Cluster, why: &str) -> Learned {
+    empty(cluster, None, vec![Trouble::Unreadable { what: why.to_owned() }])
+}

@@ -1,0 +1,107 @@
+//! A whole look: all nodes at the same time, then their clusters, then the groups' health.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::time::{Duration, SystemTime, UNIX_EPOCH};
+
+use futures::future::join_all;
+use kaketsugi_estate::{ClusterId, ClusterSeen, GroupId, Health, Millis, ServerId, ServerSeen, Snapshot};
+use kaketsugi_transport::{Command, Host};
+
+use super::super::cluster::WindowsCluster;
+use super::node;
+use crate::{Error, Question};
+
+impl WindowsCluster {
+    /// Looks at servers and clusters.
+    pub(in crate::windows) async fn look(&self, question: &Question<'_>) -> Snapshot {
+        let wanted = self.wanted(&question.servers);
+        let allow = self.estate.policy.allow_unverified_commands;
+        let asking = wanted.iter().map(|id| async {
+            let seen = match self.shell(id) {
+                Ok(shell) => {
+                    node::look(shell, question.payload, allow).await.unwrap_or_else(|why| unreached(&why))
+                }
+                Err(why) => unreached(&why),
+            };
+            (id.clone(), seen)
+        });
+        let mut snapshot =
+            Snapshot { servers: join_all(asking).await.into_iter().collect(), ..Snapshot::default() };
+        for (id, cluster) in self.clusters_of(&wanted) {
+            let state = |node: &ServerId| snapshot.servers.get(node).filter(|s| s.reached)?.cluster_service;
+            // A service that is on its way up or down may answer all the same.
+            let asked = cluster.nodes.iter().filter(|n| snapshot.servers.get(*n).is_some_and(|s| s.reached));
+            let running: Vec<ServerId> = asked.filter(|n| state(n) != Some(false)).cloned().collect();
+            let stopped: BTreeSet<ServerId> =
+                cluster.nodes.iter().filter(|n| state(n) == Some(false)).cloned().collect();
+            let Some(learned) = self.ask_cluster(cluster, &running, &stopped).await else { continue };
+            let mut seen = learned.seen;
+            seen.lock = common_lock(cluster.nodes.iter().filter_map(|n| snapshot.servers.get(n)));
+            for node in &cluster.nodes {
+                if let Some(server) = snapshot.servers.get_mut(node).filter(|s| s.reached) {
+                    server.settings.extend(learned.failback.clone());
+                }
+            }
+            if question.health {
+                self.ask_health(id, &mut seen).await;
+            }
+            snapshot.clusters.insert(id.clone(), seen);
+        }
+        snapshot.taken_at = now();
+        snapshot
+    }
+
+    fn wanted(&self, servers: &BTreeSet<ServerId>) -> BTreeSet<ServerId> {
+        let ours = self
+            .estate
+            .servers
+            .iter()
+            .filter(|(_, s)| s.product == kaketsugi_estate::Product::Exchange2003)
+            .map(|(id, _)| id.clone());
+        ours.filter(|id| servers.is_empty() || servers.contains(id)).collect()
+    }
+
+    async fn ask_health(&self, id: &ClusterId, seen: &mut ClusterSeen) {
+        let entries = self.estate.clusters.get(id).map(|c| &c.groups);
+        let commands: BTreeMap<GroupId, &Health> = entries
+            .into_iter()
+            .flatten()
+            .filter_map(|(group, entry)| Some((group.clone(), entry.health.as_ref()?)))
+            .collect();
+        let asking = commands.iter().map(|(group, health)| async move {
+            let seconds = Duration::from_secs(u64::from(health.timeout_seconds));
+            let command = Command::shell(&health.command).timeout(seconds);
+            let healthy = self.controller.run(&command).await.is_ok_and(|output| output.exit.is_success());
+            (group.clone(), healthy)
+        });
+        for (group, healthy) in join_all(asking).await {
+            if let Some(group) = seen.groups.get_mut(&group) {
+                group.healthy = Some(healthy);
+            }
+        }
+    }
+}
+
+/// The lock that all nodes have; where they differ or one has none, the cluster has none.
+fn common_lock<'a>(servers: impl Iterator<Item = &'a ServerSeen>) -> Option<kaketsugi_estate::LockSeen> {
+    let mut locks = servers.map(|s| s.lock.clone());
+    let first = locks.next()??;
+    locks.all(|lock| lock.as_ref() == Some(&first)).then_some(first)
+}
+
+/// A server that gave no answer.
+fn unreached(why: &Error) -> ServerSeen {
+    let mut text = why.to_string();
+    let mut source = std::error::Error::source(why);
+    while let Some(cause) = source {
+        text.push_str(": ");
+        text.push_str(&cause.to_string());
+        source = cause.source();
+    }
+    ServerSeen { reached: false, unreached_why: Some(text), ..ServerSeen::default() }
+}
+
+fn now() -> Millis {
+    let since = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
+    Millis(u64::try_from(since.as_millis()).unwrap_or(u64::MAX))
+}

@@ -1,0 +1,124 @@
+//! What one node says of itself.
+
+use kaketsugi_estate::{BootId, ServerSeen, Trouble};
+use kaketsugi_plan::Payload;
+
+use super::super::lock;
+use super::super::shell::Shell;
+use super::super::text::{RegValue, registry_values, sc_number, wmic_value};
+use super::{releases, settings};
+use crate::Error;
+
+/// Where the Update.exe engine says that it wants a restart.
+const VOLATILE_KEY: &str = r"HKLM\SOFTWARE\Microsoft\Updates\UpdateExeVolatile";
+/// Where Windows keeps the files that are replaced at the next start.
+const SESSION_KEY: &str = r#""HKLM\SYSTEM\CurrentControlSet\Control\Session Manager""#;
+
+/// Image names of installers (ALL-ONE-INSTALLER). msiexec.exe is left out: it stays for minutes after its work.
+const INSTALLERS: &[&str] = &["setup.exe", "update.exe", "exupdate.exe", "exsetup.exe", "xcopy.exe"];
+
+/// Looks at a node.
+pub(super) async fn look(
+    shell: &Shell,
+    payload: Option<&Payload>,
+    allow_unverified: bool,
+) -> Result<ServerSeen, Error> {
+    let mut seen = ServerSeen { reached: true, boot: boot(shell).await?, ..ServerSeen::default() };
+    let set_up = releases::SetUp::ask(shell).await?;
+    seen.version = set_up.as_ref().and_then(releases::SetUp::version);
+    seen.cluster_service = cluster_service(shell).await?;
+    seen.restart_pending = restart_pending(shell).await?;
+    seen.installer_running = installer_running(shell).await?;
+    seen.lock = lock::holder(shell).await?;
+    match settings::services(shell, allow_unverified).await {
+        Ok(settings) => seen.settings = settings,
+        Err(Error::Unreadable { what, .. }) => seen.trouble.push(Trouble::Unreadable { what }),
+        Err(why) => return Err(why),
+    }
+    if let Some(payload) = payload {
+        seen.releases = releases::states(shell, payload, set_up.as_ref()).await?;
+        seen.staged = releases::staged(shell, payload).await?;
+    }
+    if seen.boot.is_none() {
+        seen.trouble.push(Trouble::Unreadable { what: "time of the last start".into() });
+    }
+    if set_up.is_none() {
+        seen.trouble.push(Trouble::Unreadable { what: "Exchange's set-up key".into() });
+    }
+    Ok(seen)
+}
+
+pub(crate) async fn boot(shell: &Shell) -> Result<Option<BootId>, Error> {
+    // Without a console WMIC waits for input that never comes; nul gives it an end.
+    let said = shell.run("wmic os get lastbootuptime /value <nul").await?;
+    Ok(said.good().and_then(|text| wmic_value(text, "LastBootUpTime")).map(BootId))
+}
+
+/// 4 is running, 1 is stopped; anything between is unknown.
+pub(crate) async fn cluster_service(shell: &Shell) -> Result<Option<bool>, Error> {
+    let said = shell.run("sc query clussvc").await?;
+    Ok(match said.good().and_then(|text| sc_number(text, "STATE")) {
+        Some(4) => Some(true),
+        Some(1) => Some(false),
+        _ => None,
+    })
+}
+
+async fn restart_pending(shell: &Shell) -> Result<Option<bool>, Error> {
+    let flags = shell.run(&format!("reg query {VOLATILE_KEY} /v Flags")).await?;
+    let asked = match flags.good().map(registry_values).and_then(|v| v.get("flags").cloned()) {
+        Some(RegValue::Dword(number)) => Some(number != 0),
+        Some(RegValue::Text(_)) => None,
+        // 1 is what `reg` ends with when there is no such key or value.
+        None => (flags.code == 1).then_some(false),
+    };
+    let renames = shell.run(&format!("reg query {SESSION_KEY} /v PendingFileRenameOperations")).await?;
+    let waiting = match renames.code {
+        0 => Some(true),
+        1 => Some(false),
+        _ => None,
+    };
+    Ok(match (asked, waiting) {
+        (Some(true), _) | (_, Some(true)) => Some(true),
+        (Some(false), Some(false)) => Some(false),
+        _ => None,
+    })
+}
+
+async fn installer_running(shell: &Shell) -> Result<Option<bool>, Error> {
+    let said = shell.run("tasklist /fo csv /nh").await?;
+    Ok(said.good().and_then(any_installer))
+}
+
+/// None: it isn't a list of processes.
+fn any_installer(text: &str) -> Option<bool> {
+    let images: Vec<String> = text
+        .lines()
+        .filter_map(|line| Some(line.trim().strip_prefix('"')?.split_once('"')?.0.to_lowercase()))
+        .collect();
+    if images.is_empty() {
+        return None;
+    }
+    let package = |image: &str| {
+        ["exchange2003-kb", "exchange2000-kb", "windowsserver2003-kb"].iter().any(|p| image.starts_with(p))
+    };
+    Some(images.iter().any(|image| INSTALLERS.contains(&image.as_str()) || package(image)))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn installers_are_found_among_processes() {
+        let list = |image: &str| {
+            format!(
+                "\"System\",\"4\",\"Console\",\"0\",\"16 K\"\r\n\"{image}\",\"900\",\"Console\",\"0\",\"9,016 K\"\r\n"
+            )
+        };
+        assert_eq!(any_installer(&list("UPDATE.EXE")), Some(true));
+        assert_eq!(any_installer(&list("Exchange2003-KB916803-x86-ENU.exe")), Some(true));
+        assert_eq!(any_installer(&list("store.exe")), Some(false));
+        assert_eq!(any_installer("ERROR: access denied"), None, "no list is no answer");
+    }
+}

@@ -1,0 +1,239 @@
+//! How far a release is on a node: by its proofs in the catalogue, and by what contradicts them.
+
+use std::collections::BTreeMap;
+
+use kaketsugi_estate::{ReleaseId, ReleaseState};
+use kaketsugi_knowledge::{Build, ProofKind, Release, releases};
+use kaketsugi_plan::{Content, Payload};
+
+use super::super::lock::HOME;
+use super::super::names::quoted;
+use super::super::shell::Shell;
+use super::super::text::{RegValue, registry_values, wmic_value};
+use crate::Error;
+
+/// Where set-up writes about itself.
+pub(super) const SETUP_KEY: &str = r"HKLM\SOFTWARE\Microsoft\Exchange\Setup";
+/// CSDVersion here is a number: 0x100 is Windows' Service Pack 1.
+const WINDOWS_KEY: &str = r"HKLM\SYSTEM\CurrentControlSet\Control\Windows";
+
+/// What set-up wrote about itself.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub(super) struct SetUp {
+    pub(super) path: Option<String>,
+    pub(super) newest_build: Option<u32>,
+    pub(super) service_pack_build: Option<u32>,
+    pub(super) service_pack: u32,
+}
+
+impl SetUp {
+    pub(super) async fn ask(shell: &Shell) -> Result<Option<Self>, Error> {
+        let said = shell.run(&format!("reg query {SETUP_KEY}")).await?;
+        Ok(said.good().map(Self::read))
+    }
+
+    fn read(text: &str) -> Self {
+        let values = registry_values(text);
+        let dword = |name: &str| match values.get(name) {
+            Some(RegValue::Dword(number)) => Some(*number),
+            _ => None,
+        };
+        let path = match values.get("services") {
+            Some(RegValue::Text(path)) => Some(path.clone()),
+            _ => None,
+        };
+        Self {
+            path,
+            newest_build: dword("newestbuild"),
+            service_pack_build: dword("servicepackbuild"),
+            service_pack: dword("servicepacknumber").unwrap_or(0),
+        }
+    }
+
+    /// The build as the product writes it; the registry has only its third part.
+    pub(super) fn version(&self) -> Option<String> {
+        let number = self.service_pack_build.or(self.newest_build)?;
+        let known = kaketsugi_knowledge::builds().iter().find(|row| {
+            row.kind.is_level() && row.product_id() == "exchange-2003" && row.build.number() == number
+        });
+        Some(match known {
+            Some(row) => row.build.version_text(self.service_pack),
+            None => format!("Version 6.5 (Build {number})"),
+        })
+    }
+}
+
+/// How far the release and those that come before it are.
+pub(super) async fn states(
+    shell: &Shell,
+    payload: &Payload,
+    set_up: Option<&SetUp>,
+) -> Result<BTreeMap<ReleaseId, ReleaseState>, Error> {
+    let mut states = BTreeMap::new();
+    for part in payload.first.iter().chain([payload]) {
+        // What isn't in the catalogue has no proofs: its state stays unknown.
+        let Some(release) = releases().resolve(part.id.as_str()) else { continue };
+        if let Some(state) = state(shell, &release, set_up).await? {
+            states.insert(part.id.clone(), state);
+        }
+    }
+    Ok(states)
+}
+
+async fn state(
+    shell: &Shell,
+    release: &Release,
+    set_up: Option<&SetUp>,
+) -> Result<Option<ReleaseState>, Error> {
+    if contained(shell, release).await? {
+        return Ok(Some(ReleaseState::Newer));
+    }
+    let mut found = Found::default();
+    for proof in &release.proofs {
+        match &proof.what {
+            ProofKind::RegistryKey { key } => {
+                let Ok(key) = quoted(key) else { return Ok(None) };
+                let there = shell.run(&format!("reg query {key}")).await?.code == 0;
+                found.note(if there { Proven::Yes } else { Proven::No });
+            }
+            ProofKind::RegistryValue { key, name, value } => {
+                let (Ok(key), Ok(quoted_name)) = (quoted(key), quoted(name)) else { return Ok(None) };
+                let said = shell.run(&format!("reg query {key} /v {quoted_name}")).await?;
+                let is = said.good().map(registry_values).and_then(|v| v.get(&name.to_lowercase()).cloned());
+                found.note(match is {
+                    Some(RegValue::Dword(is)) if is == *value => Proven::Yes,
+                    Some(RegValue::Dword(is)) if is > *value => Proven::Newer,
+                    _ => Proven::No,
+                });
+            }
+            ProofKind::FileVersion { file, at_least } => {
+                let Some(version) = file_version(shell, file, set_up).await? else { return Ok(None) };
+                found.note(if version >= *at_least { Proven::Yes } else { Proven::No });
+            }
+            // The directory says nothing about a node.
+            ProofKind::DirectorySerial { .. } => {}
+        }
+    }
+    // A set-up that was cut off has begun to write its build and not yet what completes it.
+    let begun = release.kind.is_service_pack()
+        && release.to_build.is_some_and(|b| set_up.and_then(|s| s.newest_build) == Some(b.number()));
+    Ok(Some(found.state(begun)))
+}
+
+/// Whether a newer Windows has the fix in itself.
+async fn contained(shell: &Shell, release: &Release) -> Result<bool, Error> {
+    if release.contained_from.is_none() || !release.product.starts_with("windows") {
+        return Ok(false);
+    }
+    let said = shell.run(&format!("reg query {WINDOWS_KEY} /v CSDVersion")).await?;
+    let value = said.good().map(registry_values).and_then(|v| v.get("csdversion").cloned());
+    Ok(matches!(value, Some(RegValue::Dword(number)) if number >= 0x100))
+}
+
+async fn file_version(shell: &Shell, file: &str, set_up: Option<&SetUp>) -> Result<Option<Build>, Error> {
+    let Some(folder) = set_up.and_then(|s| s.path.as_ref()) else { return Ok(None) };
+    let path = format!("{}\\bin\\{file}", folder.trim_end_matches('\\')).replace('\\', "\\\\");
+    let Ok(path) = quoted(&path) else { return Ok(None) };
+    let said = shell.run(&format!("wmic datafile where name={path} get version /value")).await?;
+    Ok(said.good().and_then(|text| wmic_value(text, "Version")).and_then(|v| v.parse().ok()))
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Proven {
+    Yes,
+    Newer,
+    No,
+}
+
+#[derive(Debug, Default)]
+struct Found {
+    yes: u32,
+    newer: u32,
+    no: u32,
+}
+
+impl Found {
+    fn note(&mut self, proven: Proven) {
+        match proven {
+            Proven::Yes => self.yes += 1,
+            Proven::Newer => self.newer += 1,
+            Proven::No => self.no += 1,
+        }
+    }
+
+    fn state(&self, begun: bool) -> ReleaseState {
+        match (self.yes, self.newer, self.no) {
+            (_, 0, 0) if self.yes > 0 => ReleaseState::Installed,
+            (_, 1.., 0) => ReleaseState::Newer,
+            (0, 0, _) if !begun => ReleaseState::Absent,
+            _ => ReleaseState::Partial,
+        }
+    }
+}
+
+/// The record that the files of a release were checked on a node: written by the staging step.
+pub(crate) fn record_path(release: &ReleaseId) -> String {
+    let clean: String = release
+        .as_str()
+        .chars()
+        .map(|c| if c.is_ascii_alphanumeric() || c == '-' || c == '.' { c } else { '_' })
+        .collect();
+    format!("{HOME}\\staged\\{clean}.txt")
+}
+
+/// A line of that record.
+pub(crate) fn record_line(sha256: &str, path: &str) -> String {
+    format!("{} {path}", sha256.to_lowercase())
+}
+
+/// The releases whose files were checked here and are still there.
+pub(super) async fn staged(
+    shell: &Shell,
+    payload: &Payload,
+) -> Result<std::collections::BTreeSet<ReleaseId>, Error> {
+    let mut staged = std::collections::BTreeSet::new();
+    for part in payload.first.iter().chain([payload]) {
+        let Content::Media(media) = &part.content else { continue };
+        if media.is_empty() {
+            continue;
+        }
+        let said = shell.run(&format!("type {}", record_path(&part.id))).await?;
+        let Some(record) = said.good() else { continue };
+        let lines: Vec<&str> = record.lines().map(str::trim).collect();
+        let mut all = true;
+        for file in media {
+            let recorded = lines.contains(&record_line(&file.sha256, &file.path).as_str());
+            let Ok(path) = quoted(&file.path) else { return Ok(staged) };
+            all &= recorded && shell.run(&format!("if not exist {path} exit 1")).await?.code == 0;
+        }
+        if all {
+            staged.insert(part.id.clone());
+        }
+    }
+    Ok(staged)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn all_proofs_some_or_none() {
+        let state = |yes, newer, no, begun| Found { yes, newer, no }.state(begun);
+        assert_eq!(state(2, 0, 0, true), ReleaseState::Installed);
+        assert_eq!(state(1, 1, 0, false), ReleaseState::Newer);
+        assert_eq!(state(0, 0, 2, false), ReleaseState::Absent);
+        assert_eq!(state(1, 0, 1, false), ReleaseState::Partial);
+        assert_eq!(state(0, 0, 2, true), ReleaseState::Partial, "the newest build is its own already");
+        assert_eq!(state(0, 1, 1, false), ReleaseState::Partial);
+    }
+
+    #[test]
+    fn the_version_is_written_as_the_product_does() {
+        let set_up = SetUp { service_pack_build: Some(7638), service_pack: 2, ..SetUp::default() };
+        assert_eq!(set_up.version().as_deref(), Some("Version 6.5 (Build 7638.2: Service Pack 2)"));
+        let original = SetUp { newest_build: Some(6944), ..SetUp::default() };
+        assert_eq!(original.version().as_deref(), Some("Version 6.5 (Build 6944.4)"));
+        assert_eq!(SetUp::default().version(), None);
+    }
+}

@@ -1,0 +1,107 @@
+//! Settings that a run may change on a node: services that stand in the way of an update.
+
+use std::collections::BTreeMap;
+
+use futures::future::join_all;
+use kaketsugi_estate::{Setting, SettingValue};
+use kaketsugi_knowledge::{Advice, services_to_stop};
+
+use super::super::names::quoted;
+use super::super::shell::Shell;
+use super::super::text::{registry_keys, sc_number};
+use crate::Error;
+
+const SERVICES_KEY: &str = r"SYSTEM\CurrentControlSet\Services";
+
+/// How a service starts, as the registry numbers it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct ServiceState {
+    pub(crate) start: u32,
+    pub(crate) running: bool,
+}
+
+impl ServiceState {
+    /// `start=2 running`.
+    pub(crate) fn write(self) -> String {
+        format!("start={} {}", self.start, if self.running { "running" } else { "stopped" })
+    }
+
+    pub(crate) fn read(text: &str) -> Option<Self> {
+        let (start, state) = text.strip_prefix("start=")?.split_once(' ')?;
+        let running = match state {
+            "running" => true,
+            "stopped" => false,
+            _ => return None,
+        };
+        Some(Self { start: start.parse().ok()?, running })
+    }
+
+    /// The word that `sc config start=` takes.
+    pub(crate) fn start_word(self) -> Option<&'static str> {
+        match self.start {
+            2 => Some("auto"),
+            3 => Some("demand"),
+            4 => Some("disabled"),
+            _ => None,
+        }
+    }
+}
+
+/// The services on a node that a run stops for its time. Names whose only source is our own knowledge count when
+/// policy allows unverified commands; otherwise a person ends them (ALL-AV-OFF).
+pub(super) async fn services(
+    shell: &Shell,
+    allow_unverified: bool,
+) -> Result<BTreeMap<Setting, SettingValue>, Error> {
+    let keys = shell.run(&format!("reg query HKLM\\{SERVICES_KEY}")).await?;
+    let Some(text) = keys.good() else {
+        return Err(Error::Unreadable {
+            host: shell.id.clone(),
+            what: "the list of services".into(),
+            why: keys.all(),
+        });
+    };
+    let wanted = registry_keys(text, SERVICES_KEY).into_iter().filter(|name| {
+        services_to_stop().service(name, "").is_some_and(|(entry, _)| {
+            entry.advice == Advice::Stop && (allow_unverified || entry.certainty.is_verified())
+        })
+    });
+    let asked = join_all(wanted.map(|name| async move {
+        let state = service(shell, &name).await?;
+        Ok::<_, Error>((name, state))
+    }));
+    let mut settings = BTreeMap::new();
+    for answer in asked.await {
+        let (name, state) = answer?;
+        settings.insert(Setting::Service(name), state.map(ServiceState::write));
+    }
+    Ok(settings)
+}
+
+/// One service's start type and state; None: it isn't there, or can't be told.
+pub(crate) async fn service(shell: &Shell, name: &str) -> Result<Option<ServiceState>, Error> {
+    let Ok(name) = quoted(name) else { return Ok(None) };
+    let configured = shell.run(&format!("sc qc {name}")).await?;
+    let state = shell.run(&format!("sc query {name}")).await?;
+    let start = configured.good().and_then(|text| sc_number(text, "START_TYPE"));
+    let number = state.good().and_then(|text| sc_number(text, "STATE"));
+    Ok(match (start, number) {
+        // 1 is stopped; everything between it and stopped counts as running: it still holds what it holds.
+        (Some(start), Some(number)) => Some(ServiceState { start, running: number != 1 }),
+        _ => None,
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_state_is_read_as_it_was_written() {
+        for state in [ServiceState { start: 2, running: true }, ServiceState { start: 4, running: false }] {
+            assert_eq!(ServiceState::read(&state.write()), Some(state));
+        }
+        assert_eq!(ServiceState::read("start=2"), None);
+        assert_eq!(ServiceState::read("start=x running"), None);
+    }
+}

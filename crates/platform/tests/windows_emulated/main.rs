@@ -1,0 +1,7 @@
+//! The Windows platform against emulated nodes, over real SSH.
+
+mod actions;
+mod kit;
+mod locks;
+mod probes;
+mod trouble;
