@@ -1,6 +1,6 @@
 //! What a claim rests on: a machine that was asked, an emulated one, or a person's word.
 
-use kaketsugi_estate::TransportKind;
+use kaketsugi_plan::render::by_hand;
 use kaketsugi_plan::{Action, Actor, Plan, Step};
 use serde::{Deserialize, Serialize};
 
@@ -43,7 +43,7 @@ impl Basis {
 }
 
 pub(crate) fn basis(plan: &Plan, machines: Machines, step: &Step, attested_by: Option<String>) -> Basis {
-    if matches!(step.action, Action::Attest { .. }) || only_people_see(plan, step) {
+    if matches!(step.action, Action::Attest { .. }) || by_hand(plan, step) {
         return Basis::Word { who: attested_by };
     }
     match (step.actor, machines) {
@@ -51,19 +51,5 @@ pub(crate) fn basis(plan: &Plan, machines: Machines, step: &Step, attested_by: O
         (Actor::Machine, _) => Basis::Probe,
         (Actor::Operator, Machines::Emulated) => Basis::PersonAndEmulation,
         (Actor::Operator, _) => Basis::PersonAndProbe,
-    }
-}
-
-/// Whether all servers that a step is about are seen by people alone.
-fn only_people_see(plan: &Plan, step: &Step) -> bool {
-    let by_people = |id: &kaketsugi_estate::ServerId| {
-        plan.estate.servers.get(id).is_some_and(|s| s.transport == TransportKind::Operator)
-    };
-    match (step.action.node(), step.action.cluster()) {
-        (Some(node), _) => by_people(node),
-        (None, Some(cluster)) => {
-            plan.estate.clusters.get(cluster).is_some_and(|c| c.nodes.iter().all(by_people))
-        }
-        (None, None) => false,
     }
 }

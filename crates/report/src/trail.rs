@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 
 use kaketsugi_estate::Millis;
-use kaketsugi_plan::render::words;
+use kaketsugi_plan::render::{who, words};
 use kaketsugi_plan::{Plan, Step, StepId};
 use kaketsugi_run::{Outcome, Record};
 use kaketsugi_runner::Entry;
@@ -229,7 +229,7 @@ fn line(plan: &Plan, machines: Machines, number: usize, step: &Step, trail: Trai
         number,
         id: step.id.clone(),
         title: step.title.clone(),
-        who: words::actor(step.actor).into(),
+        who: words::actor(who(plan, step)).into(),
         result,
         begun,
         ended,

@@ -64,10 +64,13 @@ fn packages(page: &mut Page, plan: &Plan, by_node: &BTreeMap<ServerId, Vec<Packa
                 .then(format!(": {count}, {} to bring onto each node.", size(bytes))),
         );
         let rows = list.iter().map(|package| {
-            let from = package.from.as_deref().unwrap_or("new");
+            let from = match &package.from {
+                Some(from) => Line::default().code(from.as_str()),
+                None => "new".into(),
+            };
             vec![
                 Line::default().code(format!("{}:{}", package.name, package.architecture)),
-                format!("{from} → {}", package.version).into(),
+                from.then(" → ").code(package.version.as_str()),
                 digest(&package.sha256),
                 package.origin.as_str().into(),
             ]

@@ -6,7 +6,7 @@ use kaketsugi_estate::{EvidenceKind, Home, Policy, ServerId, TransportKind};
 use kaketsugi_knowledge::{cite, profiles};
 
 use super::page::{Field, Line, Page};
-use super::{outages, risks, time, words};
+use super::{outages, risks, time, who, words};
 use crate::{Action, Actor, Condition, Plan, ReasonKind};
 
 /// Title and identity.
@@ -77,26 +77,30 @@ fn rests_on(plan: &Plan) -> Vec<Line> {
 /// How much, how long, who is cut off, what one failure would do, where there is no way back.
 pub(super) fn summary(page: &mut Page, plan: &Plan) {
     page.heading("In short");
-    let people: Vec<usize> = numbered(plan, |s| s.actor == Actor::Operator);
+    let people: Vec<usize> = numbered(plan, |s| who(plan, s) == Actor::Operator);
     let asked: Vec<usize> = numbered(plan, |s| s.when.is_some());
     let no_return: Vec<usize> = numbered(plan, |s| s.point_of_no_return);
     let time = time(plan);
     let mut long = vec![Line::from(format!("about {}", words::duration(time.most)))];
     if time.people > 0 {
-        let people = words::duration(time.people);
-        long.push(
-            format!("of that, people's work: about {people}; a rough guess, and nobody is hurried").into(),
-        );
+        let part = match time.people == time.most {
+            true => "all of it".to_owned(),
+            false => words::duration(time.people),
+        };
+        long.push(format!("people's work: {part}; a rough guess, and nobody is hurried").into());
     }
     if !asked.is_empty() {
         let least = words::duration(time.least);
         long.push(format!("about {least} if nothing asks for {}", words::steps(&asked)).into());
     }
+    let all = words::count(plan.steps.len(), "step", "steps");
     let steps = match people.as_slice() {
-        [] => format!("{}, all by machine", words::count(plan.steps.len(), "step", "steps")),
+        [] => format!("{all}, all by machine"),
+        people if people.len() == plan.steps.len() => {
+            format!("{all}, all by people: Kaketsugi says what to do, and nothing goes over the network")
+        }
         people => format!(
-            "{}: {} by machine, {} by a person ({})",
-            words::count(plan.steps.len(), "step", "steps"),
+            "{all}: {} by machine, {} by a person ({})",
             plan.steps.len() - people.len(),
             people.len(),
             words::steps(people)
@@ -237,6 +241,7 @@ pub(super) fn order(page: &mut Page, plan: &Plan) {
     // Servers where nothing is installed have no turn; they come last.
     let idle = |server: &ServerId| of(server).contains(&&ReasonKind::AlreadyInstalled);
     order.sort_by_key(|server| idle(server));
+    let turns = order.iter().filter(|server| !idle(server)).count();
     let mut turn = 0;
     let rows = order.into_iter().map(|server| {
         let place = if idle(server) {
@@ -245,7 +250,8 @@ pub(super) fn order(page: &mut Page, plan: &Plan) {
             turn += 1;
             turn.to_string()
         };
-        let why: Vec<String> = of(server).into_iter().map(words::reason).collect();
+        let last = turn == turns;
+        let why: Vec<String> = of(server).into_iter().map(|kind| words::reason(kind, last)).collect();
         vec![place.into(), Line::default().code(server.as_str()), why.join(" ").into()]
     });
     page.table(&["Turn", "Server", "Why"], rows.collect());

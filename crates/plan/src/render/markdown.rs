@@ -85,9 +85,15 @@ fn marked(line: &Line) -> String {
     let pieces = line.0.iter().map(|piece| match piece {
         Piece::Plain(words) => escaped(words),
         Piece::Code(name) => code(&clean::line(name)),
-        Piece::Strong(words) => format!("**{}**", escaped(words)),
+        Piece::Strong(words) => strong(&escaped(words)),
     });
     pieces.collect::<String>().trim().to_owned()
+}
+
+/// Strong words; blanks at their edges would keep the stars from being signs.
+fn strong(words: &str) -> String {
+    let core = words.trim();
+    if core.is_empty() { words.to_owned() } else { words.replacen(core, &format!("**{core}**"), 1) }
 }
 
 /// A cell of a table: a bar would end it even within a name.

@@ -17,7 +17,7 @@ mod text;
 pub mod words;
 
 pub(crate) use tally::undone;
-pub use tally::{Outage, Risk, Time, outages, risks, time};
+pub use tally::{Outage, Risk, Time, by_hand, outages, risks, time, who};
 
 use crate::Plan;
 use page::Page;

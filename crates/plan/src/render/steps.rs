@@ -6,7 +6,7 @@ use kaketsugi_estate::ClusterId;
 
 use super::chapters::{Chapter, chapters};
 use super::page::{Entry, Line, Page};
-use super::words;
+use super::{who, words};
 use crate::{Actor, Exposure, Interruption, Phase, Plan, Recovery, Step};
 
 /// One line a step.
@@ -16,7 +16,7 @@ pub(super) fn glance(page: &mut Page, plan: &Plan) {
         vec![
             (index + 1).to_string().into(),
             step.title.as_str().into(),
-            words::actor(step.actor).into(),
+            words::actor(who(plan, step)).into(),
             words::duration(step.expected_seconds.into()).into(),
             remarks(step).into(),
         ]
@@ -62,7 +62,7 @@ pub(super) fn all(page: &mut Page, plan: &Plan) {
         page.part(title(plan, &chapter, range.clone()));
         for index in range {
             if let Some(step) = plan.steps.get(index) {
-                page.entry(entry(index + 1, step));
+                page.entry(entry(plan, index + 1, step));
             }
         }
     }
@@ -90,13 +90,14 @@ fn cluster_of<'a>(plan: &'a Plan, step: &'a Step) -> Option<&'a ClusterId> {
     step.action.cluster().or_else(|| plan.estate.cluster_of(step.action.node()?).map(|(id, _)| id))
 }
 
-fn entry(number: usize, step: &Step) -> Entry {
+fn entry(plan: &Plan, number: usize, step: &Step) -> Entry {
+    let who = who(plan, step);
     let patience = words::duration(step.timeout_seconds.into());
     let remark = Line::from(format!(
         "{} · about {} · {}{} · ",
-        words::actor(step.actor),
+        words::actor(who),
         words::duration(step.expected_seconds.into()),
-        match step.actor {
+        match who {
             Actor::Machine => format!("stuck after {patience}"),
             Actor::Operator => format!("waits up to {patience}"),
         },

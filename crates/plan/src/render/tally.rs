@@ -2,11 +2,11 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use kaketsugi_estate::{ClusterId, GroupId, ServerId};
+use kaketsugi_estate::{ClusterId, GroupId, ServerId, TransportKind};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-use crate::{Action, Phase, Plan, StepId};
+use crate::{Action, Actor, Phase, Plan, Step, StepId};
 
 /// A time in which a group's users are cut off: within one step, or from one to another.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize, JsonSchema)]
@@ -129,13 +129,34 @@ pub fn risks(plan: &Plan) -> Vec<Risk> {
 /// How long the plan usually takes: its steps are carried out one after the other.
 #[must_use]
 pub fn time(plan: &Plan) -> Time {
-    let sum = |pick: &dyn Fn(&crate::Step) -> bool| {
+    let sum = |pick: &dyn Fn(&Step) -> bool| {
         plan.steps.iter().filter(|s| pick(s)).map(|s| u64::from(s.expected_seconds)).sum()
     };
     Time {
         most: sum(&|_| true),
         least: sum(&|s| s.when.is_none()),
-        people: sum(&|s| s.actor == crate::Actor::Operator),
+        people: sum(&|s| who(plan, s) == Actor::Operator),
+    }
+}
+
+/// Whose hands carry a step out.
+#[must_use]
+pub fn who(plan: &Plan, step: &Step) -> Actor {
+    if by_hand(plan, step) { Actor::Operator } else { step.actor }
+}
+
+/// Whether the servers that a step is about are reached by no other transport than people: they do what is to be done,
+/// and theirs are the only eyes.
+#[must_use]
+pub fn by_hand(plan: &Plan, step: &Step) -> bool {
+    let by_hand =
+        |id: &ServerId| plan.estate.servers.get(id).is_some_and(|s| s.transport == TransportKind::Operator);
+    match (step.action.node(), step.action.cluster()) {
+        (Some(node), _) => by_hand(node),
+        (None, Some(cluster)) => {
+            plan.estate.clusters.get(cluster).is_some_and(|c| c.nodes.iter().all(by_hand))
+        }
+        (None, None) => false,
     }
 }
 

@@ -228,9 +228,9 @@ pub fn phase(group: &str, phase: Phase, seconds: u32) -> String {
     }
 }
 
-/// Why a server has its place.
+/// Why a server has its place; `last`: no other one is left when its turn comes.
 #[must_use]
-pub fn reason(kind: &ReasonKind) -> String {
+pub fn reason(kind: &ReasonKind, last: bool) -> String {
     let names = |groups: &[kaketsugi_estate::GroupId]| {
         and(&groups.iter().map(kaketsugi_estate::GroupId::as_str).collect::<Vec<_>>())
     };
@@ -238,6 +238,9 @@ pub fn reason(kind: &ReasonKind) -> String {
         ReasonKind::CarriesNothing => "It carries nothing when its turn comes, so users don't notice.".into(),
         ReasonKind::HalfDone => {
             "The release is there by half: it is completed before another server is touched.".into()
+        }
+        ReasonKind::FewestGroups { groups } if last => {
+            format!("It carries {}, and is the last that is left.", names(groups))
         }
         ReasonKind::FewestGroups { groups } => {
             format!("Of the servers that are left it carries the fewest groups: {}.", names(groups))
