@@ -12,8 +12,11 @@ use crate::{Refused, nodes, order};
 /// Empties a node by moving its groups, each to a node of our choice (E03-CLU-MOVE-EVS, E03-CLU-02-EMPTY).
 pub(crate) fn move_all_off(sheet: &mut Sheet, board: &mut Board<'_>, node: &ServerId) -> Result<(), Refused> {
     let mut groups = board.groups_on(node);
-    // Users first, the quorum last.
-    groups.sort_by_key(|g| board.seen.groups.get(g).map(|s| s.role == GroupRole::ClusterGroup));
+    // Users of the product first, so that nothing starts a service before its turn; the quorum last.
+    let serving = board.service_groups();
+    groups.sort_by_key(|g| {
+        (!serving.contains(g), board.seen.groups.get(g).map(|s| s.role == GroupRole::ClusterGroup))
+    });
     for group in groups {
         let to = order::destination(board, &group, node).ok_or_else(|| nowhere(board, &group, node))?;
         relocate(sheet, board, &group, &to)?;
@@ -35,25 +38,22 @@ pub(crate) fn drain(sheet: &mut Sheet, board: &mut Board<'_>, node: &ServerId) -
         move_online(sheet, board, &group, &wish, false)?;
     }
     let cluster = board.cluster.clone();
-    let leaving = board.groups_on(node);
-    let interrupts: Vec<Interruption> = leaving
-        .iter()
-        .filter(|g| board.noticed(g))
-        .map(|group| interruption(board, group, Phase::Whole, board.profile.expected_seconds.r#move))
-        .collect();
     let mut requires = board.all_healthy();
     requires.extend([
         Condition::NoTrouble { cluster: cluster.clone() },
         board.others_online(node),
         Condition::QuorumWithout { cluster: cluster.clone(), node: node.clone() },
     ]);
+    let were = board.owner.clone();
     let exposes = board.act(Some(&Command::Standby { cluster: cluster.clone(), node: node.clone() }))?;
     board.drained.insert(node.clone());
+    let (interrupts, moved) = moved_since(board, &were);
     let mut expects = vec![
         Condition::NodeState { cluster: cluster.clone(), node: node.clone(), state: NodeState::Standby },
         Condition::NodeEmpty { cluster: cluster.clone(), node: node.clone() },
         Condition::NoTrouble { cluster: cluster.clone() },
     ];
+    expects.extend(moved);
     expects.extend(board.all_healthy());
     sheet.write(
         Draft::new(
@@ -78,16 +78,12 @@ pub(crate) fn readmit(sheet: &mut Sheet, board: &mut Board<'_>, node: &ServerId)
     let exposes = board.act(Some(&Command::Unstandby { cluster: cluster.clone(), node: node.clone() }))?;
     board.drained.remove(node);
     // Groups that the cluster brings back by itself, because they prefer this node.
-    let interrupts: Vec<Interruption> = board
-        .service_groups()
-        .iter()
-        .filter(|g| were.get(*g) != board.owner.get(*g))
-        .map(|group| interruption(board, group, Phase::Whole, board.profile.expected_seconds.r#move))
-        .collect();
+    let (interrupts, moved) = moved_since(board, &were);
     let mut expects = vec![
         Condition::NodeState { cluster: cluster.clone(), node: node.clone(), state: NodeState::Online },
         Condition::NoTrouble { cluster: cluster.clone() },
     ];
+    expects.extend(moved);
     expects.extend(board.all_healthy());
     sheet.write(
         Draft::new(
@@ -105,6 +101,24 @@ pub(crate) fn readmit(sheet: &mut Sheet, board: &mut Board<'_>, node: &ServerId)
         .takes(10, 600),
     );
     Ok(())
+}
+
+/// Groups that the cluster itself has moved: their interruptions, and where they must be for what follows to hold.
+fn moved_since(
+    board: &Board<'_>,
+    were: &std::collections::BTreeMap<GroupId, ServerId>,
+) -> (Vec<Interruption>, Vec<Condition>) {
+    let seconds = board.profile.expected_seconds.r#move;
+    board
+        .service_groups()
+        .into_iter()
+        .filter(|group| were.get(group) != board.owner.get(group))
+        .filter_map(|group| {
+            let node = board.owner.get(&group)?.clone();
+            let whole = interruption(board, &group, Phase::Whole, seconds);
+            Some((whole, Condition::Owner { cluster: board.cluster.clone(), group, node }))
+        })
+        .unzip()
 }
 
 /// Brings a group to another node. Its first move onto a patched node takes the long way of E03-CLU-06 to 10.

@@ -17,13 +17,18 @@ fn needed(board: &Board<'_>) -> Vec<(EvidenceKind, Option<u64>, &'static str)> {
     if policy.environment == Environment::Production {
         needed.push((EvidenceKind::TriedInTest, None, "ALL-TEST-FIRST"));
     }
-    if board.payload.service_pack {
+    if board.payload.service_pack || changes_store(board.payload) {
         needed.push((EvidenceKind::ReleaseNotesRead, None, "E03-RELEASE-NOTES"));
         let age = u64::from(policy.backup_age_max_hours) * 3600;
         needed.push((EvidenceKind::FullBackup, Some(age), "E03-BACKUP"));
         needed.push((EvidenceKind::ProtectionOff, None, "ALL-AV-OFF"));
     }
     needed
+}
+
+/// Whether a release of the catalogue changes the store: then what is said of service packs holds for it, too.
+fn changes_store(payload: &Payload) -> bool {
+    kaketsugi_knowledge::releases().resolve(payload.id.as_str()).is_some_and(|release| release.changes_store)
 }
 
 /// Attestations before the first step; left out where the estate brings evidence that is young enough.
@@ -54,7 +59,8 @@ pub(crate) fn needed_for_install(board: &Board<'_>, payload: &Payload) -> Vec<Co
 
 /// The full backup after a service pack: older online backups can't be restored any more (E03-BACKUP-AFTER).
 pub(crate) fn after(sheet: &mut Sheet, board: &mut Board<'_>) -> Result<(), Refused> {
-    if board.seen.kind == ClusterKind::Windows && board.payload.service_pack {
+    if board.seen.kind == ClusterKind::Windows && (board.payload.service_pack || changes_store(board.payload))
+    {
         let kind = EvidenceKind::BackupAfter;
         let draft = attest(kind, "E03-BACKUP-AFTER", &instruction(board, kind));
         sheet.write(draft.exposes(board.act(None)?));

@@ -89,6 +89,16 @@ fn clusters(findings: &mut Vec<Finding>, estate: &Estate, snapshot: &Snapshot) {
             ));
         }
         nodes(findings, id.as_str(), seen);
+        if seen.kind == ClusterKind::Pacemaker && seen.nodes.len() == 2 && !seen.quorum.two_node {
+            let mut f = finding(
+                "cluster/two-nodes-without-two-node",
+                format!("{id} has two nodes, and corosync's two_node is not set"),
+                "with one node out the other has no quorum and stops everything",
+                "Set two_node: 1 in the quorum section of corosync.conf on both nodes.",
+            );
+            f.cites.push("VOTEQUORUM".into());
+            findings.push(f);
+        }
         for trouble in &seen.trouble {
             if *trouble == Trouble::FencingDisabled && estate.policy.allow_fencing_disabled {
                 continue;
@@ -102,6 +112,14 @@ fn clusters(findings: &mut Vec<Finding>, estate: &Estate, snapshot: &Snapshot) {
                     format!("{id}: {group} is {:?}", seen_group.state),
                     "a group that isn't well can't be moved with certainty",
                     "Bring the group online, or take it offline on purpose, then plan again.",
+                ));
+            }
+            if seen.kind == ClusterKind::Windows && seen_group.state == GroupState::Offline {
+                findings.push(finding(
+                    "cluster/group-offline",
+                    format!("{id}: {group} is offline as a whole"),
+                    "what was online in it isn't known, so nothing could be brought back as it was",
+                    "Bring the group online, then plan again.",
                 ));
             }
             if seen_group.healthy == Some(false) {

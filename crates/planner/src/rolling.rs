@@ -26,12 +26,12 @@ pub(crate) fn roll(
         if found_in_standby(board, &node) {
             reasons.push(Reason { server: node.clone(), kind: ReasonKind::StaysInStandby });
         }
-        if board.to_do().len() == 1 {
-            soak(sheet, board)?;
-        }
         match board.profile.drain {
             Drain::MoveGroups => groups::move_all_off(sheet, board, &node)?,
             Drain::Standby => groups::drain(sheet, board, &node)?,
+        }
+        if board.to_do().len() == 1 {
+            soak(sheet, board)?;
         }
         nodes::start_all_others(sheet, board, &node)?;
         nodes::patch(sheet, board, &node)?;
@@ -62,26 +62,27 @@ fn found_in_standby(board: &Board<'_>, node: &ServerId) -> bool {
     board.seen.nodes.get(node).is_some_and(|n| n.state == NodeState::Standby)
 }
 
-/// The first patched node shows for a while that it does well, before the last old one is touched.
+/// The first patched node that carries groups shows for a while that it does well, while the last old node is still
+/// there to go back to.
 fn soak(sheet: &mut Sheet, board: &mut Board<'_>) -> Result<(), Refused> {
     let seconds = board.estate.policy.soak_seconds;
-    let Some(node) = board.first_patched.clone().filter(|_| seconds > 0) else { return Ok(()) };
+    let carrying = board.patched.iter().find(|n| !board.service_groups_on(n).is_empty()).cloned();
+    let Some(node) = carrying.or_else(|| board.first_patched.clone()).filter(|_| seconds > 0) else {
+        return Ok(());
+    };
     // With its cluster service stopped it can show nothing; it is started when the first group goes there.
     if board.stopped.contains(&node) {
         return Ok(());
     }
+    let state = if found_in_standby(board, &node) { NodeState::Standby } else { NodeState::Online };
     let mut expects = board.all_healthy();
     expects.push(Condition::NoTrouble { cluster: board.cluster.clone() });
-    expects.push(Condition::NodeState {
-        cluster: board.cluster.clone(),
-        node: node.clone(),
-        state: NodeState::Online,
-    });
+    expects.push(Condition::NodeState { cluster: board.cluster.clone(), node: node.clone(), state });
     let exposes = board.act(None)?;
     sheet.write(
         Draft::new(
             Action::Soak { cluster: board.cluster.clone(), node: node.clone(), seconds },
-            format!("{node}, the first patched node, shows for {seconds} s that it does well"),
+            format!("{node}, which is patched, shows for {seconds} s that it does well"),
         )
         .expects(expects)
         .exposes(exposes)

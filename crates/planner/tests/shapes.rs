@@ -64,8 +64,8 @@ fn three_nodes_one_group() {
     restart n3, if asked
     start n3
     readmit n3
-    soak n2
     drain n1
+    soak n2
     install debian-updates on n1
     stop n1, if asked
     restart n1, if asked
@@ -90,6 +90,7 @@ fn service_pack_on_a_two_node_exchange_cluster() {
     upgrade EVS1 on NODE2
     online EVS1 on NODE2
     move Cluster Group to NODE2
+    soak NODE2
     stop NODE1
     install exchange-2003-sp2 on NODE1
     restart NODE1, if asked
@@ -113,6 +114,7 @@ fn hotfix_on_a_two_node_exchange_cluster() {
     move EVS1 to NODE1
     online EVS1 on NODE1
     move Cluster Group to NODE1
+    soak NODE1
     stop NODE2
     install exchange-2003-kb916803 on NODE2
     restart NODE2, if asked
