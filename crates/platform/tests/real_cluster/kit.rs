@@ -2,12 +2,6 @@
 //!
 //! With `KAKETSUGI_LAB_STATE` a lab that is already up is used and left up, so that a test can be tried again quickly.
 
-#![expect(
-    clippy::allow_attributes,
-    reason = "each test binary uses another part of the kit, so `expect` can't hold"
-)]
-#![allow(dead_code)]
-
 use std::collections::BTreeMap;
 use std::path::Path;
 use std::process::Stdio;
@@ -22,30 +16,29 @@ use kaketsugi_lab::{Config, Lab, ssh_options};
 use kaketsugi_plan::{Action, Actor, Baseline, Content, Payload, Plan, Recovery, Step, StepId};
 use kaketsugi_platform::{Error, LinuxCluster, Order, Platform, Progress, Question};
 use kaketsugi_transport::local::Local;
-use kaketsugi_transport::privilege::Sudo;
 use kaketsugi_transport::{Command, Host, RunFuture, quote};
 
 /// Whether a real cluster can be had here; says so when not.
-pub fn possible(test: &str) -> bool {
+pub(crate) fn possible(test: &str) -> bool {
     kaketsugi_lab::possible_for(test)
 }
 
 /// A lab with its platform.
-pub struct Real {
-    pub lab: Lab,
-    pub estate: Estate,
-    pub platform: LinuxCluster,
+pub(crate) struct Real {
+    pub(crate) lab: Lab,
+    pub(crate) estate: Estate,
+    pub(crate) platform: LinuxCluster,
 }
 
 /// A node by the system's own ssh, from inside the lab's network.
 #[derive(Debug)]
-pub struct LabHost {
+pub(crate) struct LabHost {
     local: Local,
     prefix: String,
 }
 
 impl LabHost {
-    pub fn new(lab: &Lab, user: &str, node: &str) -> Self {
+    pub(crate) fn new(lab: &Lab, user: &str, node: &str) -> Self {
         let address = lab.facts().node(node).unwrap().address;
         let options: Vec<String> = ssh_options(lab.facts()).iter().map(|o| quote(o)).collect();
         let prefix = format!(
@@ -105,7 +98,7 @@ impl Host for Inside {
 
 impl Real {
     /// Three nodes with the mail group and a small second one.
-    pub fn up() -> Self {
+    pub(crate) fn up() -> Self {
         let lab = match std::env::var_os("KAKETSUGI_LAB_STATE") {
             Some(state) => Lab::attach(Path::new(&state)).unwrap(),
             None => Lab::up(&Config::mail(3).with_web()).unwrap(),
@@ -115,16 +108,16 @@ impl Real {
         Self { lab, estate, platform }
     }
 
-    pub async fn probe(&self) -> Snapshot {
+    pub(crate) async fn probe(&self) -> Snapshot {
         self.platform.probe(&Question::default()).await
     }
 
-    pub async fn probe_for(&self, payload: &Payload) -> Snapshot {
+    pub(crate) async fn probe_for(&self, payload: &Payload) -> Snapshot {
         self.platform.probe(&Question { payload: Some(payload), ..Question::default() }).await
     }
 
     /// A plan with these steps; only what the platform reads of it is filled.
-    pub fn plan(&self, snapshot: &Snapshot, payload: &Payload, actions: &[Action]) -> Plan {
+    pub(crate) fn plan(&self, snapshot: &Snapshot, payload: &Payload, actions: &[Action]) -> Plan {
         let step = |(number, action): (usize, &Action)| Step {
             id: StepId::new(format!("{}-{number}", action.name())),
             action: action.clone(),
@@ -158,7 +151,7 @@ impl Real {
     }
 
     /// Carries one step out and returns its exit code and output.
-    pub async fn carry_out(&self, order: &Order<'_>) -> Result<(u32, String), Error> {
+    pub(crate) async fn carry_out(&self, order: &Order<'_>) -> Result<(u32, String), Error> {
         self.platform.begin(order).await?;
         let end = Instant::now() + Duration::from_secs(300);
         loop {
@@ -173,7 +166,12 @@ impl Real {
     }
 
     /// Probes until this holds.
-    pub async fn until(&self, what: &str, seconds: u64, holds: impl Fn(&Snapshot) -> bool) -> Snapshot {
+    pub(crate) async fn until(
+        &self,
+        what: &str,
+        seconds: u64,
+        holds: impl Fn(&Snapshot) -> bool,
+    ) -> Snapshot {
         let end = Instant::now() + Duration::from_secs(seconds);
         loop {
             let snapshot = self.probe().await;
@@ -187,7 +185,7 @@ impl Real {
 }
 
 /// The platform as this account sees it; accounts other than root go through sudo.
-pub fn platform(lab: &Lab, estate: &Estate, user: &str) -> LinuxCluster {
+pub(crate) fn platform(lab: &Lab, estate: &Estate, user: &str) -> LinuxCluster {
     let hosts: BTreeMap<ServerId, Arc<dyn Host>> = estate
         .servers
         .keys()
@@ -197,13 +195,8 @@ pub fn platform(lab: &Lab, estate: &Estate, user: &str) -> LinuxCluster {
     LinuxCluster::new(estate, &hosts, Arc::new(controller))
 }
 
-/// A host with root's rights by sudo, for an account that may.
-pub fn sudo(lab: &Lab, node: &str) -> Sudo<LabHost> {
-    Sudo::root(LabHost::new(lab, "admin", node))
-}
-
 /// The estate that the lab is.
-pub fn estate(lab: &Lab) -> Estate {
+pub(crate) fn estate(lab: &Lab) -> Estate {
     let facts = lab.facts();
     let servers = facts.nodes.iter().map(|node| {
         let server = Server {
@@ -244,16 +237,16 @@ pub fn estate(lab: &Lab) -> Estate {
     }
 }
 
-pub fn server_id(name: &str) -> ServerId {
+pub(crate) fn server_id(name: &str) -> ServerId {
     ServerId::new(name).unwrap()
 }
 
-pub fn cluster_id(lab: &Lab) -> ClusterId {
+pub(crate) fn cluster_id(lab: &Lab) -> ClusterId {
     ClusterId::new(lab.facts().cluster.clone()).unwrap()
 }
 
 /// A payload of nothing, for steps that install none.
-pub fn no_payload() -> Payload {
+pub(crate) fn no_payload() -> Payload {
     Payload {
         id: kaketsugi_estate::ReleaseId::new("nothing").unwrap(),
         title: String::new(),
@@ -273,17 +266,22 @@ pub fn no_payload() -> Payload {
 }
 
 /// An order for a step of a plan.
-pub fn order<'a>(plan: &'a Plan, number: usize, token: &'a LockSeen, start: &'a Baseline) -> Order<'a> {
+pub(crate) fn order<'a>(
+    plan: &'a Plan,
+    number: usize,
+    token: &'a LockSeen,
+    start: &'a Baseline,
+) -> Order<'a> {
     Order { plan, step: &plan.steps[number], attempt: 1, token, start }
 }
 
 /// A run's token.
-pub fn token(run: &str, epoch: u64) -> LockSeen {
+pub(crate) fn token(run: &str, epoch: u64) -> LockSeen {
     LockSeen { run: run.into(), epoch }
 }
 
 /// The output of a command on a node, by the lab's own means.
-pub fn on(lab: &Lab, node: &str, script: &str) -> String {
+pub(crate) fn on(lab: &Lab, node: &str, script: &str) -> String {
     let output = lab.ssh("root", node).unwrap().arg(script).stderr(Stdio::inherit()).output().unwrap();
     assert!(output.status.success(), "`{script}` on {node}: {output:?}");
     String::from_utf8_lossy(&output.stdout).into_owned()

@@ -1,0 +1,208 @@
+//! Quiet, stage, install and put back on a real node; power cuts and broken packages in between.
+
+use std::time::Duration;
+
+use kaketsugi_estate::{ReleaseState, Setting, Trouble};
+use kaketsugi_plan::{Action, Answer, Condition, baseline, judge};
+use kaketsugi_platform::{Platform, Progress};
+
+use crate::kit::{self, Real, on, order, token};
+
+#[tokio::test]
+async fn an_update_goes_on_and_all_else_is_as_before() {
+    if !kit::possible("an_update_goes_on_and_all_else_is_as_before") {
+        return;
+    }
+    let real = Real::up();
+    let node = kit::server_id("n3");
+    // A policy of the administrator's own, with odd rights and an old time: it has to come back exactly so.
+    on(
+        &real.lab,
+        "n3",
+        "printf '#!/bin/sh\\n[ \"$1\" = ours ] && exit 101\\nexit 0\\n' > /usr/sbin/policy-rc.d; \
+        chmod 750 /usr/sbin/policy-rc.d; touch -d 2001-02-03 /usr/sbin/policy-rc.d; systemctl start apt-daily.timer",
+    );
+    let listing = "ls -l --time-style=full-iso /usr/sbin/policy-rc.d; find /etc/systemd/system | sort; apt-mark showauto";
+    let listed = on(&real.lab, "n3", listing);
+
+    let before = real.probe().await;
+    let payload = real.platform.freeze("debian-updates", &before).await.unwrap();
+    let release = payload.id.clone();
+    let actions = [
+        Action::Quiet { node: node.clone() },
+        Action::Stage { node: node.clone(), release: release.clone() },
+        Action::Install { node: node.clone(), release: release.clone() },
+        Action::PutBack { node: node.clone() },
+    ];
+    let plan = real.plan(&before, &payload, &actions);
+    let start = baseline(&before);
+    let token = token("run-p", 1);
+    real.platform.lock(&token).await.unwrap();
+    let step = |number: usize| order(&plan, number, &token, &start);
+    let holds = async |condition: Condition| {
+        let now = real.probe_for(&payload).await;
+        judge(&condition, &now, &start, &start)
+    };
+    let is_quiet = || Condition::IsQuiet { node: node.clone() };
+    let is_staged = || Condition::Staged { node: node.clone(), release: release.clone() };
+    let is_installed = || Condition::Installed { node: node.clone(), release: release.clone() };
+    assert_eq!(holds(is_quiet()).await, Answer::No);
+
+    let (code, output) = real.carry_out(&step(0)).await.unwrap();
+    assert_eq!(code, 0, "{output}");
+    assert_eq!(holds(is_quiet()).await, Answer::Yes);
+    let policy = |words: &str| on(&real.lab, "n3", &format!("/usr/sbin/policy-rc.d {words}; echo $?"));
+    assert_eq!(policy("dovecot.service restart").trim(), "101");
+    assert_eq!(policy("postfix start").trim(), "101");
+    assert_eq!(policy("pacemaker.service start").trim(), "101");
+    assert_eq!(policy("dovecot.service stop").trim(), "0");
+    assert_eq!(policy("ssh.service restart").trim(), "0");
+    assert_eq!(policy("ours start").trim(), "101", "the administrator's own policy still counts");
+    // A restart of the node wakes nothing up: the timers' condition is the lock.
+    assert!(
+        on(&real.lab, "n3", "systemctl start apt-daily.timer; systemctl is-active apt-daily.timer || true")
+            .contains("inactive")
+    );
+
+    assert_eq!(holds(is_staged()).await, Answer::No);
+    let (code, output) = real.carry_out(&step(1)).await.unwrap();
+    assert_eq!(code, 0, "{output}");
+    assert_eq!(holds(is_staged()).await, Answer::Yes);
+    // A file that changes afterwards is seen, and nothing of it gets installed.
+    on(
+        &real.lab,
+        "n3",
+        "f=$(ls /var/lib/kaketsugi/stage/*/openssl_*.deb | head -n1); cp -p $f /root/kept.deb; echo x >> $f; echo $f > /root/kept",
+    );
+    assert_eq!(holds(is_staged()).await, Answer::No);
+    let (code, output) = real.carry_out(&step(2)).await.unwrap();
+    assert_ne!(code, 0, "{output}");
+    assert!(output.contains("aren't those that were frozen"), "{output}");
+    assert_eq!(holds(is_installed()).await, Answer::No);
+    on(&real.lab, "n3", "mv /root/kept.deb $(cat /root/kept)");
+
+    let mut again = step(2);
+    again.attempt = 2;
+    let (code, output) = real.carry_out(&again).await.unwrap();
+    assert_eq!(code, 0, "{output}");
+    assert_eq!(holds(is_installed()).await, Answer::Yes, "{output}");
+    let seen = real.probe_for(&payload).await;
+    assert_eq!(seen.servers[&node].trouble, []);
+    assert_eq!(
+        seen.servers[&node].restart_pending,
+        Some(true),
+        "the libraries of running daemons were replaced"
+    );
+    assert_eq!(seen.servers[&kit::server_id("n1")].releases[&release], ReleaseState::Absent);
+    assert!(
+        on(
+            &real.lab,
+            "n3",
+            "apt-get -qq -s -o Dir::Etc::sourcelist=/etc/apt/sources.list dist-upgrade; \
+        systemctl is-active dovecot postfix || true"
+        )
+        .contains("inactive"),
+        "nothing was started beside the cluster"
+    );
+    // Without its record the same versions count as half done.
+    on(&real.lab, "n3", "mv /var/lib/kaketsugi/installed /root/");
+    assert_eq!(real.probe_for(&payload).await.servers[&node].releases[&release], ReleaseState::Partial);
+    on(&real.lab, "n3", "mv /root/installed /var/lib/kaketsugi/");
+
+    let (code, output) = real.carry_out(&step(3)).await.unwrap();
+    assert_eq!(code, 0, "{output}");
+    let after = real.probe().await;
+    assert_eq!(after.servers[&node].settings, before.servers[&node].settings);
+    assert_eq!(holds(Condition::PutBack { node: node.clone() }).await, Answer::Yes);
+    real.platform.unlock(&token).await.unwrap();
+    assert_eq!(on(&real.lab, "n3", listing), listed, "to the letter");
+}
+
+#[tokio::test]
+async fn a_power_cut_amid_an_install_is_seen_and_mended() {
+    if !kit::possible("a_power_cut_amid_an_install_is_seen_and_mended") {
+        return;
+    }
+    let real = Real::up();
+    let node = kit::server_id("n3");
+    let before = real.probe().await;
+    let payload = real.platform.freeze("debian-updates", &before).await.unwrap();
+    let release = payload.id.clone();
+    let actions = [
+        Action::Stage { node: node.clone(), release: release.clone() },
+        Action::Install { node: node.clone(), release: release.clone() },
+    ];
+    let plan = real.plan(&before, &payload, &actions);
+    let (token, start) = (token("run-c", 1), baseline(&before));
+    real.platform.lock(&token).await.unwrap();
+    let (code, output) = real.carry_out(&order(&plan, 0, &token, &start)).await.unwrap();
+    assert_eq!(code, 0, "{output}");
+
+    let install = order(&plan, 1, &token, &start);
+    assert_eq!(real.platform.poll(&install).await.unwrap(), Progress::NotBegun);
+    real.platform.begin(&install).await.unwrap();
+    loop {
+        match real.platform.poll(&install).await.unwrap() {
+            Progress::Running { tail } if tail.contains("Setting up ") || tail.contains("Unpacking ") => {
+                break;
+            }
+            Progress::Running { .. } => tokio::time::sleep(Duration::from_millis(200)).await,
+            other => panic!("{other:?}"),
+        }
+    }
+    // Our own installer is no foreign one.
+    assert_eq!(real.probe().await.servers[&node].installer_running, Some(false));
+    real.platform.begin(&install).await.unwrap();
+    real.lab.unplug("n3").unwrap();
+    real.lab.power_on("n3").unwrap();
+    let back = real.until("the node", 120, |s| s.servers[&node].reached).await;
+    assert_ne!(back.servers[&node].boot, before.servers[&node].boot);
+    assert!(
+        matches!(real.platform.poll(&install).await.unwrap(), Progress::Vanished { output } if output.contains("Unpacking"))
+    );
+    let seen = real.probe_for(&payload).await;
+    assert_eq!(seen.servers[&node].releases[&release], ReleaseState::Partial);
+
+    let mut again = install;
+    again.attempt = 2;
+    let (code, output) = real.carry_out(&again).await.unwrap();
+    assert_eq!(code, 0, "{output}");
+    let seen = real.probe_for(&payload).await;
+    assert_eq!(seen.servers[&node].releases[&release], ReleaseState::Installed);
+    assert_eq!(seen.servers[&node].trouble, []);
+    real.platform.unlock(&token).await.unwrap();
+}
+
+#[tokio::test]
+async fn a_broken_package_ends_with_its_own_words() {
+    if !kit::possible("a_broken_package_ends_with_its_own_words") {
+        return;
+    }
+    let real = Real::up();
+    let node = kit::server_id("n2");
+    let broken =
+        real.lab.repository().add_broken("postfix", "postfix-postinst: no room for the map").unwrap();
+    let before = real.probe().await;
+    let payload = real.platform.freeze("debian-updates", &before).await.unwrap();
+    let release = payload.id.clone();
+    let actions = [
+        Action::Stage { node: node.clone(), release: release.clone() },
+        Action::Install { node: node.clone(), release: release.clone() },
+    ];
+    let plan = real.plan(&before, &payload, &actions);
+    let (token, start) = (token("run-x", 1), baseline(&before));
+    real.platform.lock(&token).await.unwrap();
+    let (code, output) = real.carry_out(&order(&plan, 0, &token, &start)).await.unwrap();
+    assert_eq!(code, 0, "{output}");
+    let (code, output) = real.carry_out(&order(&plan, 1, &token, &start)).await.unwrap();
+    assert_eq!(code, 100, "{output}");
+    assert!(output.contains("no room for the map"), "{output}");
+    let seen = real.probe_for(&payload).await;
+    assert_eq!(seen.servers[&node].releases[&release], ReleaseState::Partial);
+    assert!(
+        seen.servers[&node].trouble.contains(&Trouble::PackagesBroken { packages: vec!["postfix".into()] })
+    );
+    assert!(seen.servers[&node].settings.contains_key(&Setting::PolicyRcD));
+    real.platform.unlock(&token).await.unwrap();
+    real.lab.repository().remove(&broken).unwrap();
+}
