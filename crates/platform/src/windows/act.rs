@@ -10,7 +10,7 @@ use kaketsugi_plan::{Action, Condition, Content, Media, Payload};
 
 use super::cluster::{NAME, WindowsCluster};
 use super::lock::{FIND, HOME};
-use super::names::quoted;
+use super::names::{handle, quoted};
 use super::probe::{self, ServiceState};
 use super::script::{Lines, WRONG_DIGEST, directory, literal};
 use crate::{Error, Order, Question};
@@ -179,7 +179,7 @@ impl WindowsCluster {
             failed("the estate file names no media for it; add a [[media]] entry with path and sha256".into())
         })?;
         let path = self.name(node, &installer.path)?;
-        let log = format!("{}\\install.log", directory(&order.handle()));
+        let log = format!("{}\\install.log", directory(&handle(order)));
         let command = command.replace(&format!("\"{}\"", known.installer.path), &path).replace("{log}", &log);
         if command.contains('{') {
             return Err(failed(format!("`{command}` has a placeholder that nothing is known for")));

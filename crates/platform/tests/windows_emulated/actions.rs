@@ -29,7 +29,11 @@ fn to(name: &str, node: &str) -> Action {
 }
 
 async fn online(site: &Site) -> Vec<ResourceId> {
-    site.look().await.clusters[&cluster()].groups[&group("EVS1")].resources.iter().map(|r| r.id.clone()).collect()
+    site.look().await.clusters[&cluster()].groups[&group("EVS1")]
+        .resources
+        .iter()
+        .map(|r| r.id.clone())
+        .collect()
 }
 
 /// The article's procedure for the service pack, each machine step by the platform, each other step by the person.
@@ -53,7 +57,10 @@ async fn the_two_node_procedure_of_a_service_pack() {
     assert!(matches!(by_machine, Err(Error::NoSuchAction { .. })), "{by_machine:?}");
     let install = Instruction::Install { node: "NODE2".into(), path: SP2_SETUP.into() };
     assert_eq!(site.emulation.person().do_(install).await, Reply::Done { asked_for_restart: false });
-    assert_eq!(site.answer(Condition::Installed { node: server("NODE2"), release: sp2() }).await, Answer::Yes);
+    assert_eq!(
+        site.answer(Condition::Installed { node: server("NODE2"), release: sp2() }).await,
+        Answer::Yes
+    );
     let only_kept = Condition::OnlyKeptOnline { cluster: cluster(), group: group("EVS1") };
     site.good(
         Action::TakeOffline { cluster: cluster(), group: group("EVS1") },
@@ -68,11 +75,16 @@ async fn the_two_node_procedure_of_a_service_pack() {
     site.good(to("EVS1", "NODE2"), vec![owner("NODE2"), only_kept]).await;
     let upgrade = Action::UpgradeGroup { cluster: cluster(), group: group("EVS1"), node: server("NODE2") };
     assert!(matches!(site.act(upgrade, vec![]).await, Err(Error::NoSuchAction { .. })));
-    let dtc = Condition::KindOnline { cluster: cluster(), kind: "Distributed Transaction Coordinator".into() };
+    let dtc =
+        Condition::KindOnline { cluster: cluster(), kind: "Distributed Transaction Coordinator".into() };
     assert_eq!(site.answer(dtc).await, Answer::Yes);
     let upgrade = Instruction::UpgradeEvs { group: "EVS1".into(), node: "NODE2".into() };
     assert_eq!(site.emulation.person().do_(upgrade).await, Reply::Done { asked_for_restart: false });
-    let version = |build: &str| Condition::GroupVersion { cluster: cluster(), group: group("EVS1"), build: build.into() };
+    let version = |build: &str| Condition::GroupVersion {
+        cluster: cluster(),
+        group: group("EVS1"),
+        build: build.into(),
+    };
     assert_eq!(site.answer(version("6.5.7638.2")).await, Answer::Yes);
     let as_before = Condition::GroupAsBefore { cluster: cluster(), group: group("EVS1"), online: before };
     site.good(
@@ -132,9 +144,16 @@ async fn a_hotfix_with_verified_switches_is_installed_by_the_machine() {
     let hotfix = || release("exchange-2003-kb916803");
     site.platform.lock(&site.token).await.unwrap();
     site.good(Action::Stage { node: server("NODE2"), release: hotfix() }, vec![]).await;
-    site.good(Action::StopService { cluster: cluster(), node: server("NODE2") }, vec![service("NODE2", false)]).await;
+    site.good(
+        Action::StopService { cluster: cluster(), node: server("NODE2") },
+        vec![service("NODE2", false)],
+    )
+    .await;
     let installed = Condition::Installed { node: server("NODE2"), release: hotfix() };
-    let (code, output) = site.act(Action::Install { node: server("NODE2"), release: hotfix() }, vec![installed]).await.unwrap();
+    let (code, output) = site
+        .act(Action::Install { node: server("NODE2"), release: hotfix() }, vec![installed])
+        .await
+        .unwrap();
     assert_eq!(code, 0);
     assert!(output.contains("Installation completed."), "the installer's log is kept: {output}");
     assert_eq!(site.emulation.truth().harm, Vec::<String>::new());
@@ -147,14 +166,20 @@ async fn a_restart_is_recognised_by_the_boot() {
     let site = Site::new(&spec, "exchange-2003-kb916803").await;
     let hotfix = || release("exchange-2003-kb916803");
     site.platform.lock(&site.token).await.unwrap();
-    site.good(Action::StopService { cluster: cluster(), node: server("NODE2") }, vec![service("NODE2", false)]).await;
-    let (code, _) = site.act(Action::Install { node: server("NODE2"), release: hotfix() }, vec![]).await.unwrap();
+    site.good(
+        Action::StopService { cluster: cluster(), node: server("NODE2") },
+        vec![service("NODE2", false)],
+    )
+    .await;
+    let (code, _) =
+        site.act(Action::Install { node: server("NODE2"), release: hotfix() }, vec![]).await.unwrap();
     assert_eq!(code, 3010, "all of it");
     assert_eq!(site.answer(Condition::RestartPending { node: server("NODE2") }).await, Answer::Yes);
     let restarted = Condition::Restarted { node: server("NODE2") };
     assert_eq!(site.answer(restarted.clone()).await, Answer::No);
     let reached = Condition::Reached { node: server("NODE2") };
-    site.good(Action::Restart { node: server("NODE2") }, vec![restarted, reached, service("NODE2", true)]).await;
+    site.good(Action::Restart { node: server("NODE2") }, vec![restarted, reached, service("NODE2", true)])
+        .await;
     assert_eq!(site.answer(Condition::RestartPending { node: server("NODE2") }).await, Answer::No);
     assert!(site.look().await.servers[&server("NODE2")].lock.is_some(), "the lock outlives the restart");
 }
@@ -242,11 +267,17 @@ async fn a_file_that_is_not_what_it_must_be_is_neither_staged_nor_installed() {
     site.platform.lock(&site.token).await.unwrap();
     let media = &site.estate.media[0].path;
     site.emulation.run("NODE2", &format!("echo x>>\"{media}\""), b"").await.unwrap();
-    let (code, _) = site.act(Action::Stage { node: server("NODE2"), release: hotfix() }, vec![]).await.unwrap();
+    let (code, _) =
+        site.act(Action::Stage { node: server("NODE2"), release: hotfix() }, vec![]).await.unwrap();
     assert_eq!(code, 76);
     assert_eq!(site.answer(Condition::Staged { node: server("NODE2"), release: hotfix() }).await, Answer::No);
-    let (code, _) = site.act(Action::Install { node: server("NODE2"), release: hotfix() }, vec![]).await.unwrap();
+    let (code, _) =
+        site.act(Action::Install { node: server("NODE2"), release: hotfix() }, vec![]).await.unwrap();
     assert_eq!(code, 76);
-    assert_eq!(site.emulation.transcript().of_consequence(), Vec::<String>::new(), "the installer never began");
+    assert_eq!(
+        site.emulation.transcript().of_consequence(),
+        Vec::<String>::new(),
+        "the installer never began"
+    );
     assert!(!site.start.settings[&server("NODE2")].contains_key(&Setting::Standby));
 }

@@ -9,12 +9,12 @@ use async_trait::async_trait;
 use kaketsugi_emulator::{Emulation, EmulationSpec, Timing, USER, installer_bytes};
 use kaketsugi_estate::{
     Address, Cluster, ClusterId, ClusterKind, Estate, GroupId, LockSeen, MediaEntry, Os, Policy, Product,
-    ReleaseId, Rehearsal, Role, Server, ServerId, Snapshot, TransportKind,
+    Rehearsal, ReleaseId, Role, Server, ServerId, Snapshot, TransportKind,
 };
 use kaketsugi_knowledge::{Build, releases};
 use kaketsugi_plan::{
-    Action, Actor, Answer, Baseline, Condition, Payload, Plan, RULES_VERSION, Recovery, SCHEMA, Step, StepId, baseline,
-    judge,
+    Action, Actor, Answer, Baseline, Condition, Payload, Plan, RULES_VERSION, Recovery, SCHEMA, Step, StepId,
+    baseline, judge,
 };
 use kaketsugi_platform::windows::{Directory, DirectoryError, WindowsCluster};
 use kaketsugi_platform::{Begun, Error, Order, Platform, Progress, Question};
@@ -91,11 +91,8 @@ fn estate(emulation: &Emulation, release: &str, policy: Policy) -> Estate {
         (self::server(name), server)
     });
     let known = releases().resolve(release).unwrap();
-    let path = known
-        .installer
-        .path
-        .replace("{media}", &format!("C:\\media\\{release}"))
-        .replace("{lang}", "ENU");
+    let path =
+        known.installer.path.replace("{media}", &format!("C:\\media\\{release}")).replace("{lang}", "ENU");
     Estate {
         name: "test".into(),
         servers: servers.collect(),
@@ -147,7 +144,7 @@ impl Site {
 
     pub(crate) fn plan(&self, action: Action, expects: Vec<Condition>) -> Plan {
         let step = Step {
-            id: StepId::new(format!("{}-1", action.name())),
+            id: StepId::new(format!("{} {:?}", action.name(), action.target())),
             action,
             actor: Actor::Machine,
             title: String::new(),

@@ -24,7 +24,11 @@ async fn one_run_has_the_locks_and_another_is_told_who() {
     let refused = site.platform.lock(&token("r2", 1)).await.unwrap_err();
     assert!(matches!(&refused, Error::NotOurs { found, .. } if found == "r1 (epoch 1)"), "{refused:?}");
     site.platform.unlock(&token("r2", 1)).await.unwrap();
-    assert_eq!(held(&site).await, [Some(token("r1", 1)), Some(token("r1", 1))], "another's lock is left alone");
+    assert_eq!(
+        held(&site).await,
+        [Some(token("r1", 1)), Some(token("r1", 1))],
+        "another's lock is left alone"
+    );
     site.platform.unlock(&token("r1", 1)).await.unwrap();
     assert_eq!(held(&site).await, [None, None]);
     site.platform.lock(&token("r2", 1)).await.unwrap();

@@ -16,6 +16,7 @@ async fn a_healthy_cluster_is_seen_as_it_is() {
     let seen = site.look().await;
 
     let node = &seen.servers[&server("NODE1")];
+    assert_eq!(seen.clusters[&cluster()].trouble, []);
     assert!(node.reached && node.boot.is_some() && node.trouble.is_empty(), "{node:?}");
     assert_eq!(node.version.as_deref(), Some("Version 6.5 (Build 7226.6: Service Pack 1)"));
     assert_eq!(node.cluster_service, Some(true));
@@ -86,7 +87,10 @@ async fn installed_partly_and_newer_are_told_apart() {
     let key = r#"reg add "HKLM\SOFTWARE\Microsoft\Updates\Exchange Server 2003\SP3\KB916803" /v X /d 1"#;
     site.emulation.run("NODE2", key, b"").await.unwrap();
     let seen = site.look().await;
-    assert_eq!(seen.servers[&server("NODE2")].releases[&release("exchange-2003-kb916803")], ReleaseState::Partial);
+    assert_eq!(
+        seen.servers[&server("NODE2")].releases[&release("exchange-2003-kb916803")],
+        ReleaseState::Partial
+    );
 
     let site = Site::new(&spec(SP2), "exchange-2003-sp1").await;
     let seen = site.look().await;
@@ -96,16 +100,17 @@ async fn installed_partly_and_newer_are_told_apart() {
 #[tokio::test]
 async fn a_set_up_that_was_cut_off_is_partial() {
     let mut spec = spec(SP1);
-    spec.timing.install = std::time::Duration::from_millis(300);
+    spec.timing.install = std::time::Duration::from_secs(2);
     let site = Site::new(&spec, "exchange-2003-sp2").await;
-    let install = kaketsugi_emulator::Instruction::Install {
-        node: "NODE2".into(),
-        path: crate::kit::SP2_SETUP.into(),
-    };
+    let install =
+        kaketsugi_emulator::Instruction::Install { node: "NODE2".into(), path: crate::kit::SP2_SETUP.into() };
     let (_, ()) = tokio::join!(site.emulation.person().do_(install), async {
-        tokio::time::sleep(std::time::Duration::from_millis(100)).await;
-        assert_eq!(site.look().await.servers[&server("NODE2")].installer_running, Some(true));
-        tokio::time::sleep(std::time::Duration::from_millis(120)).await;
+        while site.look().await.servers[&server("NODE2")].installer_running != Some(true) {}
+        // Set-up has written the newest build, and nothing that completes it.
+        let newest = r#"reg query HKLM\SOFTWARE\Microsoft\Exchange\Setup /v NewestBuild | find "0x1dd6""#;
+        while site.emulation.run("NODE2", newest, b"").await.unwrap().code != 0 {
+            tokio::time::sleep(std::time::Duration::from_millis(5)).await;
+        }
         site.emulation.power_off("NODE2");
     });
     site.emulation.power_on("NODE2");
@@ -130,8 +135,12 @@ async fn japanese_names_come_through_code_page_932() {
 #[tokio::test]
 async fn what_cannot_be_read_is_trouble_and_no_guess() {
     let site = Site::new(&spec(SP2), "exchange-2003-kb916803").await;
-    for (matching, node) in [("tasklist", "NODE1"), ("lastbootuptime", "NODE1"), ("sc query clussvc", "NODE1")] {
-        site.emulation.fault(Fault::first(matching, FaultKind::Fail { code: 5, text: "Access is denied.".into() }).on(node));
+    for (matching, node) in
+        [("tasklist", "NODE1"), ("lastbootuptime", "NODE1"), ("sc query clussvc", "NODE1")]
+    {
+        site.emulation.fault(
+            Fault::first(matching, FaultKind::Fail { code: 5, text: "Access is denied.".into() }).on(node),
+        );
     }
     let seen = site.platform.probe(&Question::default()).await;
     let node = &seen.servers[&server("NODE1")];

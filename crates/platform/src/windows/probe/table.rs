@@ -41,7 +41,7 @@ fn rows(text: &str) -> Option<Vec<&str>> {
     let mut lines = text.lines();
     lines.find(|line| {
         let line = line.trim();
-        line.starts_with("---") && line.chars().all(|c| c == '-' || c == ' ')
+        line.starts_with("--") && line.chars().all(|c| c == '-' || c == ' ')
     })?;
     Some(lines.map(str::trim_end).take_while(|line| !line.is_empty()).collect())
 }
