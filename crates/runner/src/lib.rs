@@ -4,11 +4,17 @@
 //! machine takes it in, and before anything follows from it.
 
 mod clock;
+mod crash;
 mod drive;
+mod error;
+mod guard;
+mod interrupt;
 mod journal;
 mod store;
 
 pub use clock::now;
-pub use drive::{Driver, Ending, Interrupt};
-pub use journal::{Entry, Error as JournalError, Journal, Note};
+pub use drive::{Driver, Ending};
+pub use error::Error as JournalError;
+pub use interrupt::Interrupt;
+pub use journal::{Entry, Journal, Note};
 pub use store::{RunSummary, Store};

@@ -15,14 +15,17 @@ pub enum Note {
     Machines,
     /// What lint and checker found when they judged the plan.
     Verdict,
+    /// The version of the program that began the run. Said when the journal is made.
+    Program,
 }
 
 impl Note {
-    fn key(self) -> &'static str {
+    pub(super) fn key(self) -> &'static str {
         match self {
             Self::ApprovedBy => "note.approved_by",
             Self::Machines => "note.machines",
             Self::Verdict => "note.verdict",
+            Self::Program => "note.program",
         }
     }
 }

@@ -1,0 +1,80 @@
+//! What a driver remembers between two wants: for how long the same thing has been wanted, and what it told last.
+
+use std::collections::BTreeSet;
+use std::time::Duration;
+
+use kaketsugi_estate::{ServerId, Snapshot};
+use kaketsugi_plan::StepId;
+use kaketsugi_run::{GroupLine, Input, Want};
+use tokio::time::Instant;
+
+use super::PACE;
+
+/// After so many looks at the same thing it is something slow, and needs no quick ones.
+const QUICK_LOOKS: u32 = 20;
+
+/// What this process remembers.
+#[derive(Default)]
+pub(super) struct Since {
+    want: Option<Want>,
+    at: Option<Instant>,
+    looks: u32,
+    /// How often in a row nothing got through.
+    trouble: u32,
+    /// Whether there was a look after the time was over.
+    last_chance: bool,
+    pub(super) last: Option<Snapshot>,
+    pub(super) announced: Option<StepId>,
+    pub(super) told: Option<String>,
+    pub(super) unreached: BTreeSet<ServerId>,
+    pub(super) groups: Vec<GroupLine>,
+}
+
+impl Since {
+    /// This is wanted now.
+    pub(super) fn note(&mut self, want: &Want) {
+        if self.want.as_ref() == Some(want) {
+            self.looks = self.looks.saturating_add(1);
+            return;
+        }
+        self.want = Some(want.clone());
+        self.at = Some(Instant::now());
+        self.looks = 0;
+        self.last_chance = false;
+        self.last = None;
+    }
+
+    /// This came of it.
+    pub(super) fn heard(&mut self, input: &Input) {
+        self.trouble = match input {
+            Input::NotSent | Input::NoAnswer | Input::NotBegun => self.trouble.saturating_add(1),
+            // A look between two tries says nothing about whether the next one gets through.
+            Input::Seen(_) => self.trouble,
+            _ => 0,
+        };
+    }
+
+    /// How long to wait before the next answer.
+    pub(super) fn pause(&self) -> Duration {
+        match (self.looks, self.trouble) {
+            (0, 0) => Duration::ZERO,
+            (_, trouble @ 1..) => PACE * 2_u32.pow(trouble.saturating_sub(1).min(2)),
+            (looks, 0) if looks > QUICK_LOOKS => 3 * PACE,
+            _ => PACE,
+        }
+    }
+
+    /// For how long the same thing has been wanted.
+    pub(super) fn elapsed(&self) -> Duration {
+        self.at.map(|at| at.elapsed()).unwrap_or_default()
+    }
+
+    /// Whether it has been wanted for longer than this, and was looked at since. A controller that was frozen looks
+    /// once more before it says that the time is over.
+    pub(super) fn over(&mut self, seconds: u32) -> bool {
+        if self.elapsed() < Duration::from_secs(u64::from(seconds)) {
+            return false;
+        }
+        std::mem::replace(&mut self.last_chance, true)
+    }
+}
