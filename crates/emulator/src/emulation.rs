@@ -199,6 +199,12 @@ impl Emulation {
         }
     }
 
+    /// The bytes of a file that lies on the first node's disk.
+    pub(crate) fn file(&self, path: &str) -> Option<Vec<u8>> {
+        let state = self.shared.lock();
+        state.nodes.first()?.durable.disk.file(path).map(|f| f.bytes.clone())
+    }
+
     /// Waits until nothing is under way in the cluster: no group moves, no node is about to join.
     pub async fn quiet(&self) {
         loop {

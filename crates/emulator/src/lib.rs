@@ -5,7 +5,8 @@
 //! What needs a person at the console (set-up of a service pack, the upgrade of a virtual server) only the emulated
 //! [`Person`] does, promptly or not.
 //!
-//! - [`EmulationSpec`] — what the cluster is like at first; [`Emulation::start`] starts it.
+//! - [`EmulationSpec`] — what the cluster is like at first, by hand or from an estate; [`Emulation::start`] starts it,
+//!   [`Emulation::estate`] is the estate as it is reached there.
 //! - [`Emulation::transcript`], [`Emulation::truth`], [`Emulation::directory`] — what it was told, and what came of it.
 //! - [`Fault`], [`Emulation::power_off`] — what goes wrong.
 //!
@@ -21,6 +22,7 @@ mod fault;
 mod node;
 mod person;
 mod registry;
+mod rehearsal;
 mod shell;
 mod spec;
 mod ssh;
@@ -33,6 +35,7 @@ pub use emulation::{Answer, Emulation, StartError, USER};
 pub use fault::{Fault, FaultKind};
 pub use node::Event;
 pub use person::{Behaviour, Instruction, Person, Reply};
+pub use rehearsal::RehearsalError;
 pub use spec::{
     CodePage, EmulationSpec, FileSpec, GroupKind, GroupSpec, NodeSpec, Package, Program, Timing,
     installer_bytes,

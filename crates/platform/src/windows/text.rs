@@ -79,7 +79,7 @@ pub(super) fn registry_values(text: &str) -> std::collections::BTreeMap<String, 
     for line in text.lines() {
         let Some(at) = line.find("REG_") else { continue };
         let name = line[..at].trim();
-        let mut rest = line[at..].splitn(2, |c: char| c == '\t' || c == ' ');
+        let mut rest = line[at..].splitn(2, ['\t', ' ']);
         let kind = rest.next().unwrap_or("");
         let data = rest.next().unwrap_or("").trim();
         if name.is_empty() || !line.starts_with([' ', '\t']) {

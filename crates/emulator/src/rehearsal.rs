@@ -1,0 +1,191 @@
+//! From an estate to emulated nodes, and to the same estate as it is reached on them.
+
+use kaketsugi_estate::{
+    Address, Cluster, ClusterId, Estate, GroupId, MediaEntry, Product, RehearsalNode, ServerId, TransportKind,
+};
+use kaketsugi_knowledge::{Build, Release, releases};
+use sha2::{Digest, Sha256};
+
+use crate::emulation::{Emulation, USER};
+use crate::spec::{EmulationSpec, GroupKind, GroupSpec, NodeSpec, Program, installer_bytes};
+
+/// The fix that comes before the service packs of Exchange 2003 (KB 831464).
+const IIS_FIX: &str = "windows-2003-kb831464";
+/// The group with the quorum.
+const CLUSTER_GROUP: &str = "Cluster Group";
+
+/// Why an estate can't be rehearsed.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub enum RehearsalError {
+    /// There is no such cluster in it.
+    #[error("the estate has no cluster {0}")]
+    NoCluster(ClusterId),
+    /// The catalogue has no such release, or it isn't for the product.
+    #[error("{0} is no release that emulated nodes know; `kaketsugi releases` lists them")]
+    NoRelease(String),
+    /// A build that isn't one.
+    #[error("{what} starts at `{text}`, which is no build number; write it as 6.5.7226.6")]
+    Build {
+        /// Which node or group.
+        what: String,
+        /// What was written.
+        text: String,
+    },
+    /// Only Exchange 2003 is emulated.
+    #[error("{0} isn't an Exchange 2003 server: only those are emulated")]
+    Product(ServerId),
+}
+
+impl EmulationSpec {
+    /// Emulated nodes for a cluster of an estate, as its `[rehearsal]` says they start.
+    ///
+    /// A node that isn't named there starts with what the release asks for; of a node that is named, everything there
+    /// is said: without the IIS fix among its hotfixes it hasn't got it.
+    ///
+    /// # Errors
+    /// [`RehearsalError`].
+    pub fn from_estate(estate: &Estate, cluster: &ClusterId, release: &str) -> Result<Self, RehearsalError> {
+        let found = estate.clusters.get(cluster).ok_or_else(|| RehearsalError::NoCluster(cluster.clone()))?;
+        let release = releases().resolve(release).ok_or_else(|| RehearsalError::NoRelease(release.into()))?;
+        let mut spec = Self::two_nodes(release.from.at_least, "");
+        spec.cluster = cluster.to_string();
+        spec.nodes = found.nodes.iter().map(|n| node(estate, n, &release)).collect::<Result<_, _>>()?;
+        spec.groups = vec![group(estate, found, &spec.nodes, None)?];
+        for name in found.groups.keys().filter(|g| !g.as_str().eq_ignore_ascii_case(CLUSTER_GROUP)) {
+            let group = group(estate, found, &spec.nodes, Some(name))?;
+            spec.groups.push(group);
+        }
+        if release.id.as_str().contains(':') {
+            // A hotfix that only a pattern knows: its installer lies there as well.
+            let path = installer_path(&release);
+            let package = Program::Hotfix(crate::spec::Package::of(&release));
+            spec = spec.with_file(path, installer_bytes(release.id.as_str()), Some(package));
+        }
+        Ok(spec)
+    }
+}
+
+fn installer_path(release: &Release) -> String {
+    let folder = format!("C:\\media\\{}", release.id.as_str().replace(':', "-"));
+    release.installer.path.replace("{media}", &folder).replace("{lang}", "ENU")
+}
+
+fn build(what: &str, text: &str) -> Result<Build, RehearsalError> {
+    text.parse().map_err(|_| RehearsalError::Build { what: what.into(), text: text.into() })
+}
+
+fn node(estate: &Estate, name: &ServerId, release: &Release) -> Result<NodeSpec, RehearsalError> {
+    if estate.servers.get(name).is_none_or(|s| s.product != Product::Exchange2003) {
+        return Err(RehearsalError::Product(name.clone()));
+    }
+    let said: Option<&RehearsalNode> = estate.rehearsal.nodes.get(name);
+    let installed = match said.and_then(|n| n.installed.as_deref()) {
+        Some(text) => build(name.as_str(), text)?,
+        None => release.from.at_least,
+    };
+    let hotfixes = said.map(|n| n.hotfixes.clone()).unwrap_or_default();
+    Ok(NodeSpec {
+        name: name.to_string(),
+        build: installed,
+        iis_fix: said.is_none() || hotfixes.iter().any(|h| h == IIS_FIX),
+        asks_for_restart: said.is_some_and(|n| n.asks_for_restart),
+        hotfixes,
+        services: Vec::new(),
+        cluster_service: true,
+    })
+}
+
+/// `name` None: the cluster group.
+fn group(
+    estate: &Estate,
+    cluster: &Cluster,
+    nodes: &[NodeSpec],
+    name: Option<&GroupId>,
+) -> Result<GroupSpec, RehearsalError> {
+    let text = name.map_or(CLUSTER_GROUP, GroupId::as_str);
+    let said = estate.rehearsal.groups.iter().find(|(g, _)| g.as_str().eq_ignore_ascii_case(text)).map(|(_, g)| g);
+    let entry = cluster.groups.iter().find(|(g, _)| g.as_str().eq_ignore_ascii_case(text)).map(|(_, g)| g);
+    let preferred: Vec<String> =
+        entry.map(|e| e.preferred.iter().map(ToString::to_string).collect()).unwrap_or_default();
+    let first = || preferred.first().cloned().or_else(|| nodes.first().map(|n| n.name.clone()));
+    let owner = said.and_then(|g| g.owner.as_ref().map(ToString::to_string)).or_else(first).unwrap_or_default();
+    let kind = match name {
+        None => GroupKind::ClusterGroup,
+        Some(name) => {
+            let of_owner = nodes.iter().find(|n| n.name.eq_ignore_ascii_case(&owner)).map(|n| n.build);
+            let directory = match said.and_then(|g| g.version.as_deref()) {
+                Some(text) => build(name.as_str(), text)?,
+                None => of_owner.unwrap_or(Build::new(6, 5, 6944, 4)),
+            };
+            GroupKind::Evs { directory }
+        }
+    };
+    Ok(GroupSpec { name: text.into(), owner, preferred, failback: false, kind, offline: Vec::new() })
+}
+
+impl Emulation {
+    /// The estate as it is reached here: every emulated server over SSH on loopback, every release's media with the
+    /// digest of its emulated installer. Everything else is as the administrator wrote it.
+    #[must_use]
+    pub fn estate(&self, estate: &Estate) -> Estate {
+        let mut estate = estate.clone();
+        for (name, address) in self.addresses() {
+            let server = estate.servers.iter_mut().find(|(id, _)| id.as_str() == name).map(|(_, s)| s);
+            if let Some(server) = server {
+                server.address = Address { host: address.ip().to_string(), port: Some(address.port()) };
+                server.transport = TransportKind::Ssh;
+                server.user = Some(USER.into());
+                server.r#become = false;
+            }
+        }
+        estate.media = self.media();
+        estate
+    }
+
+    /// Every installer that lies on the nodes, with its digest.
+    fn media(&self) -> Vec<MediaEntry> {
+        let known = releases().iter().filter(|r| !r.pattern);
+        let catalogue = known.map(|release| (release.id.clone(), installer_path(release)));
+        catalogue
+            .filter_map(|(release, path)| {
+                let bytes = self.file(&path)?;
+                Some(MediaEntry { release, path, sha256: hex::encode(Sha256::digest(bytes)) })
+            })
+            .collect()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const EXAMPLE: &str = include_str!("../../../examples/exchange-2003-two-node.toml");
+
+    fn example() -> Estate {
+        kaketsugi_estate::file::parse("example", EXAMPLE).unwrap()
+    }
+
+    #[test]
+    fn the_example_starts_as_it_says() {
+        let spec = EmulationSpec::from_estate(&example(), &ClusterId::new("CLUS1").unwrap(), "exchange-2003-sp2").unwrap();
+        assert_eq!(spec.nodes.iter().map(|n| n.name.as_str()).collect::<Vec<_>>(), ["NODE1", "NODE2"]);
+        assert!(spec.nodes.iter().all(|n| n.build == Build::new(6, 5, 7226, 6) && !n.iis_fix));
+        assert_eq!(spec.groups[1].name, "EVS1");
+        assert_eq!(spec.groups[1].owner, "NODE1");
+        assert_eq!(spec.groups[1].kind, GroupKind::Evs { directory: Build::new(6, 5, 7226, 6) });
+    }
+
+    #[test]
+    fn what_cannot_be_rehearsed_says_why() {
+        let mut estate = example();
+        let clus = ClusterId::new("CLUS1").unwrap();
+        let none = EmulationSpec::from_estate(&estate, &ClusterId::new("X").unwrap(), "exchange-2003-sp2");
+        assert!(matches!(none, Err(RehearsalError::NoCluster(_))));
+        assert!(matches!(EmulationSpec::from_estate(&estate, &clus, "nope"), Err(RehearsalError::NoRelease(_))));
+        if let Some(node) = estate.rehearsal.nodes.values_mut().next() {
+            node.installed = Some("SP1".into());
+        }
+        let bad = EmulationSpec::from_estate(&estate, &clus, "exchange-2003-sp2");
+        assert!(matches!(bad, Err(RehearsalError::Build { .. })));
+    }
+}
