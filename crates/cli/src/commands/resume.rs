@@ -1,7 +1,5 @@
 //! `resume` and `restore`: go on with a run, forward or only with what is to be put back.
 
-use kaketsugi_run::Record;
-
 use crate::args::Global;
 use crate::commands::apply;
 use crate::exit::{Code, Failure};
@@ -15,7 +13,7 @@ pub(crate) async fn run(
     restore: bool,
     retry: bool,
 ) -> Result<Code, Failure> {
-    let (mut journal, mut run, _) = files::store(global).open(id).map_err(apply::journal_failure)?;
+    let (mut journal, mut run, _) = files::store(global).open_to_drive(id).map_err(apply::journal_failure)?;
     if run.finished() {
         output.note("The run is finished; there is nothing to go on with.");
         return Ok(Code::Done);
@@ -24,8 +22,7 @@ pub(crate) async fn run(
     let platform = site::platform(&run.plan().estate.clone(), global)?;
     let operator = site::operator(output);
     if run.begun() {
-        let epoch = run.token().epoch + 1;
-        let record = Record::Resumed { epoch, restore, retry, reason: String::new() };
+        let record = run.resumption(restore, retry, "");
         journal.append(&record, kaketsugi_runner::now()).map_err(apply::journal_failure)?;
         run.apply(record).map_err(|source| Failure::because("the run can't go on", source, ""))?;
     }

@@ -14,13 +14,12 @@ pub(crate) async fn run(global: &Global, output: &Output, id: &str, reason: &str
     if reason.trim().is_empty() {
         return Err(Failure::cannot("no reason was given", "The reason goes into the journal: --reason \"…\""));
     }
-    let (mut journal, mut run, _) = files::store(global).open(id).map_err(apply::journal_failure)?;
+    let (mut journal, mut run, _) = files::store(global).take_over(id).map_err(apply::journal_failure)?;
     if run.finished() || !run.begun() {
         output.note("The run holds no locks.");
         return Ok(Code::Done);
     }
-    let epoch = run.token().epoch + 1;
-    let resumed = Record::Resumed { epoch, restore: false, retry: false, reason: reason.trim().to_owned() };
+    let resumed = run.resumption(false, false, reason.trim());
     for record in [resumed, Record::Stopped { why: Why::Interrupted }] {
         journal.append(&record, kaketsugi_runner::now()).map_err(apply::journal_failure)?;
         run.apply(record).map_err(|source| Failure::because("the run can't be taken over", source, ""))?;
