@@ -103,12 +103,14 @@ fn group(
     name: Option<&GroupId>,
 ) -> Result<GroupSpec, RehearsalError> {
     let text = name.map_or(CLUSTER_GROUP, GroupId::as_str);
-    let said = estate.rehearsal.groups.iter().find(|(g, _)| g.as_str().eq_ignore_ascii_case(text)).map(|(_, g)| g);
+    let said =
+        estate.rehearsal.groups.iter().find(|(g, _)| g.as_str().eq_ignore_ascii_case(text)).map(|(_, g)| g);
     let entry = cluster.groups.iter().find(|(g, _)| g.as_str().eq_ignore_ascii_case(text)).map(|(_, g)| g);
     let preferred: Vec<String> =
         entry.map(|e| e.preferred.iter().map(ToString::to_string).collect()).unwrap_or_default();
     let first = || preferred.first().cloned().or_else(|| nodes.first().map(|n| n.name.clone()));
-    let owner = said.and_then(|g| g.owner.as_ref().map(ToString::to_string)).or_else(first).unwrap_or_default();
+    let owner =
+        said.and_then(|g| g.owner.as_ref().map(ToString::to_string)).or_else(first).unwrap_or_default();
     let kind = match name {
         None => GroupKind::ClusterGroup,
         Some(name) => {
@@ -167,7 +169,9 @@ mod tests {
 
     #[test]
     fn the_example_starts_as_it_says() {
-        let spec = EmulationSpec::from_estate(&example(), &ClusterId::new("CLUS1").unwrap(), "exchange-2003-sp2").unwrap();
+        let spec =
+            EmulationSpec::from_estate(&example(), &ClusterId::new("CLUS1").unwrap(), "exchange-2003-sp2")
+                .unwrap();
         assert_eq!(spec.nodes.iter().map(|n| n.name.as_str()).collect::<Vec<_>>(), ["NODE1", "NODE2"]);
         assert!(spec.nodes.iter().all(|n| n.build == Build::new(6, 5, 7226, 6) && !n.iis_fix));
         assert_eq!(spec.groups[1].name, "EVS1");
@@ -181,7 +185,10 @@ mod tests {
         let clus = ClusterId::new("CLUS1").unwrap();
         let none = EmulationSpec::from_estate(&estate, &ClusterId::new("X").unwrap(), "exchange-2003-sp2");
         assert!(matches!(none, Err(RehearsalError::NoCluster(_))));
-        assert!(matches!(EmulationSpec::from_estate(&estate, &clus, "nope"), Err(RehearsalError::NoRelease(_))));
+        assert!(matches!(
+            EmulationSpec::from_estate(&estate, &clus, "nope"),
+            Err(RehearsalError::NoRelease(_))
+        ));
         if let Some(node) = estate.rehearsal.nodes.values_mut().next() {
             node.installed = Some("SP1".into());
         }

@@ -123,6 +123,11 @@ impl Site {
     pub(crate) async fn with_policy(spec: &EmulationSpec, release: &str, policy: Policy) -> Self {
         let emulation = Arc::new(Emulation::start(spec).await.unwrap());
         let estate = estate(&emulation, release, policy);
+        Self::over(emulation, estate, release).await
+    }
+
+    /// The site that an estate is, whose servers are emulated.
+    pub(crate) async fn over(emulation: Arc<Emulation>, estate: Estate, release: &str) -> Self {
         let files = tempfile::tempdir().unwrap();
         let platform = platform(&emulation, &estate, files.path());
         let known = releases().resolve(release).unwrap();

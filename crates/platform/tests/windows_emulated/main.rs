@@ -4,4 +4,5 @@ mod actions;
 mod kit;
 mod locks;
 mod probes;
+mod procedure;
 mod trouble;
