@@ -25,10 +25,11 @@ act() (
 Dir::State::lists "$DIR/lists";
 Dir::Cache "$DIR/cache";
 Dir::Etc::sourcelist "$DIR/sources.list";
-Dir::Etc::sourceparts "-";
+Dir::Etc::sourceparts "/dev/null";
 Dir::Etc::preferences "$DIR/preferences";
-Dir::Etc::preferencesparts "-";
+Dir::Etc::preferencesparts "/dev/null";
 DPkg::Lock::Timeout "120";
+DPkg::Use-Pty "false";
 DPkg::Options { "--force-confdef"; "--force-confold"; };
 APT::Get::Assume-Yes "true";
 APT::Get::Fix-Broken "true";
@@ -71,10 +72,11 @@ check_simulation() {
     check_rest
 }
 
-# Every frozen package is either to be installed now or whole already.
+# Every frozen package is to be installed now, or only to be configured (it was interrupted), or whole already.
 check_rest() {
+    sed -n 's/^Conf \([^ :]*\)[^ ]* (\([^ ]*\) .*/\1 \2/p' "$DIR/simulated" > "$DIR/configured"
     printf '%s' "$LIST" | while read -r name architecture version; do
-        grep -qxF "$name $version" "$DIR/would" && continue
+        grep -qsxF "$name $version" "$DIR/would" "$DIR/configured" && continue
         whole "$name" "$architecture" "$version" || { say "apt would leave out $name $version"; exit 1; }
     done || die "the frozen list can't be installed whole"
 }

@@ -21,10 +21,11 @@ active() {
 }
 
 # Units that start at boot, by the links that enabling makes; systemctl list-unit-files takes two seconds for the same.
+# What hangs on another service (Postfix's generator puts postfix@- below postfix) starts with that one, if it does.
 enabled() {
     for dir in /etc/systemd/system /run/systemd/system /run/systemd/generator /run/systemd/generator.late; do
         [ -d "$dir" ] || continue
-        find "$dir" \( -path '*.wants/*' -o -path '*.requires/*' -o -path '*.upholds/*' \) -printf '%f\n' || return
+        find "$dir" \( -path '*.target.wants/*' -o -path '*.target.requires/*' -o -path '*.target.upholds/*' \) -printf '%f\n' || return
     done
 }
 

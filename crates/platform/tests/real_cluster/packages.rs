@@ -94,16 +94,8 @@ async fn an_update_goes_on_and_all_else_is_as_before() {
         "the libraries of running daemons were replaced"
     );
     assert_eq!(seen.servers[&kit::server_id("n1")].releases[&release], ReleaseState::Absent);
-    assert!(
-        on(
-            &real.lab,
-            "n3",
-            "apt-get -qq -s -o Dir::Etc::sourcelist=/etc/apt/sources.list dist-upgrade; \
-        systemctl is-active dovecot postfix || true"
-        )
-        .contains("inactive"),
-        "nothing was started beside the cluster"
-    );
+    let started = on(&real.lab, "n3", "systemctl is-active dovecot.service postfix.service || true");
+    assert_eq!(started, "inactive\ninactive\n", "nothing was started beside the cluster");
     // Without its record the same versions count as half done.
     on(&real.lab, "n3", "mv /var/lib/kaketsugi/installed /root/");
     assert_eq!(real.probe_for(&payload).await.servers[&node].releases[&release], ReleaseState::Partial);
