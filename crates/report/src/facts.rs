@@ -1,7 +1,7 @@
 //! Settings and versions, before and after.
 
 use kaketsugi_estate::{GroupId, Millis, ServerId, Setting, SettingValue};
-use kaketsugi_plan::{Condition, Plan};
+use kaketsugi_plan::{Condition, Content, Plan};
 use kaketsugi_run::Run;
 use serde::{Deserialize, Serialize};
 
@@ -23,14 +23,16 @@ pub struct SettingLine {
 /// A version before and after.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct VersionLine {
-    /// Of what: a server or a group.
+    /// Of what: a package, the product, a virtual server in the directory.
     pub of: String,
-    /// What was seen when the plan was made.
+    /// On which servers.
+    pub on: Vec<ServerId>,
+    /// What was seen when the plan was made; None: it was not there, or not learned.
     pub before: Option<String>,
     /// What was proven; None: nothing was.
     pub after: Option<String>,
-    /// By which step, by number.
-    pub proven_by: Option<usize>,
+    /// By which steps, by number.
+    pub proven_by: Vec<usize>,
 }
 
 /// Every setting that was captured, and whether it was put back.
@@ -56,30 +58,52 @@ pub(crate) fn settings(run: &Run, steps: &[StepLine]) -> Vec<SettingLine> {
         .collect()
 }
 
-/// Versions of servers, and of the groups that carry one.
+/// Versions of packages or of the product on each server, and of the groups that carry one. What is the same on
+/// several servers is one line.
 pub(crate) fn versions(plan: &Plan, steps: &[StepLine]) -> Vec<VersionLine> {
     let release = &plan.payload.id;
-    let mut lines = Vec::new();
+    let mut lines: Vec<VersionLine> = Vec::new();
     for (id, server) in &plan.snapshot.servers {
-        let installed = |c: &Condition| matches!(c, Condition::Installed { node, release: r } if node == id && r == release);
-        let by = proven(plan, steps, installed);
-        let after = plan.payload.to_build.clone().unwrap_or_else(|| release.to_string());
-        lines.push(VersionLine {
-            of: id.to_string(),
-            before: server.version.clone(),
-            after: by.map(|_| after),
-            proven_by: by.map(|s| s.number),
-        });
+        let by = proven(
+            plan,
+            steps,
+            |c| matches!(c, Condition::Installed { node, release: r } if node == id && r == release),
+        );
+        let mut add = |of: String, before: Option<String>, after: Option<String>| {
+            let after = after.filter(|_| by.is_some());
+            let same = lines.iter_mut().find(|l| l.of == of && l.before == before && l.after == after);
+            if let Some(line) = same {
+                line.on.push(id.clone());
+                line.proven_by.extend(by.map(|s| s.number));
+            } else {
+                let proven_by = by.map(|s| s.number).into_iter().collect();
+                lines.push(VersionLine { of, on: vec![id.clone()], before, after, proven_by });
+            }
+        };
+        match &plan.payload.content {
+            Content::Packages(_) => {
+                for package in plan.payload.packages(id) {
+                    let name = format!("{}:{}", package.name, package.architecture);
+                    add(name, package.from.clone(), Some(package.version.clone()));
+                }
+            }
+            Content::Media(_) => {
+                // A hotfix that brings no build of its own is named by its id.
+                let after = plan.payload.to_build.clone().unwrap_or_else(|| format!("with {release}"));
+                add(plan.payload.product.to_string(), server.version.clone(), Some(after));
+            }
+        }
     }
     let groups = plan.snapshot.clusters.values().flat_map(|c| &c.groups);
     for (id, group) in groups.filter(|(_, g)| g.version.is_some()) {
+        let Some(after) = build(plan, id) else { continue };
         let by = proven(plan, steps, |c| matches!(c, Condition::GroupVersion { group, .. } if group == id));
-        let after = build(plan, id);
         lines.push(VersionLine {
-            of: id.to_string(),
+            of: format!("{id} in the directory"),
+            on: Vec::new(),
             before: group.version.clone(),
-            after: by.and(after),
-            proven_by: by.map(|s| s.number),
+            after: by.map(|_| after),
+            proven_by: by.map(|s| s.number).into_iter().collect(),
         });
     }
     lines

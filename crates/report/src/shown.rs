@@ -96,13 +96,13 @@ impl Report {
     /// What the claims below rest on, counted from the steps.
     fn rests_on(&self, page: &mut Page) {
         page.heading("What this rests on");
-        page.list(vec![match self.machines {
+        let mut lines: Vec<Line> = vec![match self.machines {
             Machines::Real => "The machines are real.".into(),
             Machines::Emulated => Line::default()
                 .strong("The machines are emulated: this was a rehearsal.")
                 .then(" It shows what the procedure does, not that it was done."),
             Machines::NotSaid => "The journal does not say whether the machines are real or emulated.".into(),
-        }]);
+        }];
         let mut kinds: Vec<(String, Vec<usize>)> = Vec::new();
         for step in &self.steps {
             let Some(basis) = &step.rests_on else { continue };
@@ -116,7 +116,8 @@ impl Report {
             let count = words::count(numbers.len(), "step", "steps");
             Line::from(format!("{count} {words}: {}", words::steps(numbers)))
         };
-        page.list(kinds.iter().map(line).collect());
+        lines.extend(kinds.iter().map(line));
+        page.list(lines);
         page.text(
             "Times are those of the controller's clock: when it gave an order, and when it saw the proof. What \
              happened on a machine in between is not in them.",
@@ -129,19 +130,23 @@ impl Report {
         }
         page.heading("Versions");
         let rows = self.versions.iter().map(|v| {
-            let proof = match (v.proven_by, &v.after) {
-                (Some(step), _) => format!("step {step}"),
-                (None, _) => "not proven by this run".into(),
+            let proof = match v.proven_by.as_slice() {
+                [] => "not proven by this run".into(),
+                steps => words::steps(steps),
             };
-            let unknown = "not known";
+            let or = |version: &Option<String>, none: &'static str| match version {
+                Some(version) => Line::default().code(version.as_str()),
+                None => none.into(),
+            };
             vec![
                 Line::default().code(v.of.as_str()),
-                v.before.as_deref().unwrap_or(unknown).into(),
-                v.after.as_deref().unwrap_or(unknown).into(),
+                Line::default().codes(v.on.iter().map(|s| s.as_str())),
+                or(&v.before, "none known"),
+                or(&v.after, "–"),
                 proof.into(),
             ]
         });
-        page.table(&["Of", "Before", "After", "Proven by"], rows.collect());
+        page.table(&["Of", "On", "Before", "After", "Proven by"], rows.collect());
     }
 
     fn interruptions(&self, page: &mut Page) {

@@ -4,7 +4,7 @@ use kaketsugi_plan::render::words;
 use kaketsugi_plan::{Answer, Condition, Recovery, Step, StepId};
 use kaketsugi_run::{Outcome, Run, Why};
 
-use crate::advice::{advice, unmet};
+use crate::advice::{advice, outdated, unmet};
 
 /// The step that a stop is about.
 pub(crate) fn step_of(why: &Why) -> Option<&StepId> {
@@ -108,6 +108,14 @@ pub(crate) fn next(run: &Run, why: &Why) -> Vec<String> {
         Why::NotReady { .. } | Why::CannotDecide { .. } | Why::CannotBegin { .. } => {
             if lines.is_empty() {
                 lines.push(reach(step));
+            }
+            if conditions(why).iter().any(|(c, a)| outdated(c, *a)) {
+                // An attestation is a step that is done: only a new plan asks for it again.
+                lines.push(format!(
+                    "Nothing was begun in this step. Give this run up with kaketsugi restore {id}; a new kaketsugi plan \
+                     asks for it again, and goes on from what is there."
+                ));
+                return lines;
             }
             lines.push(format!("Nothing was begun in this step. When the cause is mended: {resume}"));
         }

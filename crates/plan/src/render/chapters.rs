@@ -45,7 +45,13 @@ fn chapter(plan: &Plan, index: usize) -> Chapter {
         Action::Stage { .. } | Action::Quiet { .. } => Chapter::Before,
         Action::Attest { .. } if installs_later(plan, index) => Chapter::Before,
         Action::Attest { .. } | Action::PutBack { .. } | Action::Verify { .. } => Chapter::Afterwards,
-        Action::Soak { node, .. } => Chapter::Trial(node.clone()),
+        // A trial in the middle of a node's turn is part of it.
+        Action::Soak { node, .. } => {
+            match (index.checked_sub(1).map(|i| chapter(plan, i)), next_node(plan, index)) {
+                (Some(Chapter::Node(before)), Some(after)) if before == after => Chapter::Node(before),
+                _ => Chapter::Trial(node.clone()),
+            }
+        }
         // A move that empties a node belongs to that node's turn.
         Action::Move { cluster, group, to, proof: false } => match emptied(plan, index, to) {
             Some(node) => Chapter::Node(node),
@@ -70,6 +76,15 @@ fn emptied(plan: &Plan, index: usize, to: &ServerId) -> Option<ServerId> {
         Action::Drain { node, .. } | Action::StopService { node, .. } | Action::Install { node, .. } => {
             Some(node.clone()).filter(|node| node != to)
         }
+        _ => None,
+    }
+}
+
+/// The node that the first step after a trial is about.
+fn next_node(plan: &Plan, index: usize) -> Option<ServerId> {
+    let next = plan.steps.get(index..)?.iter().find(|s| !matches!(s.action, Action::Soak { .. }))?;
+    match next.action.target() {
+        Target::Node(node) => Some(node),
         _ => None,
     }
 }
