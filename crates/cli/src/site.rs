@@ -7,6 +7,7 @@ use kaketsugi_estate::file::{ControllerFacts, controller_is_a_node};
 use kaketsugi_estate::{ClusterKind, Estate, Server, ServerId, TransportKind};
 use kaketsugi_platform::Platform;
 use kaketsugi_platform::LinuxCluster;
+use kaketsugi_platform::windows::WindowsCluster;
 use kaketsugi_transport::operator::{AskFuture, Operator, Request, Terminal};
 use kaketsugi_transport::{Error, Host, local, ssh};
 
@@ -32,10 +33,7 @@ pub(crate) fn over(estate: &Estate, hosts: Hosts) -> Result<Box<dyn Platform>, F
             let controller: Arc<dyn Host> = Arc::new(local::Local::new("controller"));
             Ok(Box::new(LinuxCluster::new(estate, &hosts, controller)))
         }
-        [ClusterKind::Windows] => Err(Failure::cannot(
-            "Windows clusters are mended by a person's hands, step by step",
-            "That is not there yet; `rehearse` shows the procedure on emulated nodes.",
-        )),
+        [ClusterKind::Windows] => Ok(Box::new(WindowsCluster::new(estate.clone(), hosts))),
         [] => Err(Failure::cannot("the estate has no cluster", "Servers that stand alone can't be mended yet.")),
         _ => Err(Failure::cannot(
             "the estate has clusters of different kinds",

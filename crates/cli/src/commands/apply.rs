@@ -125,7 +125,9 @@ fn told(output: &Output, run: &Run, ending: &Ending) -> Code {
             output.note("Make a new plan from what is there now: kaketsugi plan ESTATE --release ID");
         }
         Ending::Run(_) => {
-            output.note(&format!("{:?}", run.stopped()));
+            for line in kaketsugi_report::next_steps(run) {
+                output.note(&kaketsugi_transport::sanitize(&line));
+            }
         }
     }
     code

@@ -1,15 +1,200 @@
-//! `rehearse`: carries out a plan on emulated nodes.
+//! `rehearse`: the same run on emulated nodes, with an emulated person at the console.
 
 use std::path::Path;
+use std::sync::Arc;
+use std::time::Duration;
 
+use async_trait::async_trait;
+use kaketsugi_emulator::{Behaviour, Emulation, EmulationSpec, Fault, FaultKind, Instruction, Reply};
+use kaketsugi_estate::{ClusterKind, Estate};
+use kaketsugi_plan::{Action, Plan};
+use kaketsugi_platform::windows::{Directory, DirectoryError, WindowsCluster};
+use kaketsugi_run::Run;
+use kaketsugi_runner::Store;
+use kaketsugi_transport::operator::{Answer, AskFuture, Operator, Outcome, Request};
+
+use crate::args::{Format, Global};
+use crate::commands::{apply, check, plan};
 use crate::exit::{Code, Failure};
 use crate::output::Output;
+use crate::{files, site};
+
+/// In a rehearsal nobody waits for a patched node to show that it does well.
+const SOAK_SECONDS_MAX: u32 = 2;
 
 pub(crate) async fn run(
-    _output: &Output,
-    _estate: &Path,
-    _release: &str,
-    _faults: &[String],
+    output: &Output,
+    path: &Path,
+    release: &str,
+    faults: &[String],
 ) -> Result<Code, Failure> {
-    Err(Failure::cannot("not there yet", "later"))
+    let mut estate = files::estate(path)?;
+    estate.policy.soak_seconds = estate.policy.soak_seconds.min(SOAK_SECONDS_MAX);
+    let cluster = only_windows(&estate)?;
+    let spec = EmulationSpec::from_estate(&estate, &cluster, release)
+        .map_err(|source| Failure::because("this can't be rehearsed", source, ""))?;
+    let emulation = Emulation::start(&spec)
+        .await
+        .map_err(|source| Failure::because("the emulated nodes can't be started", source, ""))?;
+    let emulation = Arc::new(emulation);
+    for fault in faults {
+        program(&emulation, fault)?;
+    }
+    let estate = emulation.estate(&estate);
+    let place = tempfile::tempdir()
+        .map_err(|source| Failure::because("there is no room for the rehearsal's files", source, ""))?;
+    let platform = platform(&emulation, &estate, place.path())?;
+
+    let plan = plan::make(&estate, &platform, release, output).await?;
+    if !output.is_json() {
+        output.text(&kaketsugi_plan::render::runbook_text(&plan, 100));
+        output.note("\nTrying the plan against every fault and every crash …");
+    }
+    let judgement = check::judge(&plan);
+    if !output.is_json() {
+        output.text(&judgement.text(&plan));
+    }
+    if !judgement.is_safe() {
+        output.result(&judgement, String::new);
+        return Ok(Code::Refused);
+    }
+
+    let operator = Console { emulation: Arc::clone(&emulation), plan: plan.clone() };
+    let store = Store::new(place.path().join("runs"));
+    let (mut journal, id) = store.begin(&plan, kaketsugi_runner::now()).map_err(apply::journal_failure)?;
+    let mut run = Run::new(Arc::new(plan), id);
+    if !output.is_json() {
+        output.note("The rehearsal begins, on emulated nodes. Nothing real is touched.\n");
+    }
+    let code = apply::drive(output, &platform, &operator, &mut journal, &mut run).await?;
+    if !output.is_json() {
+        output.text("\nWhat each node and each person were told, in this order:\n");
+        for line in emulation.transcript().of_consequence() {
+            output.text(&format!("  {}", kaketsugi_transport::sanitize(&line)));
+        }
+        output.text("\nEmulated nodes answer as documents say that Windows does. Nothing here was tried on Windows.");
+    }
+    Ok(code)
+}
+
+/// The one cluster of the estate; only Windows clusters are emulated.
+fn only_windows(estate: &Estate) -> Result<kaketsugi_estate::ClusterId, Failure> {
+    let windows: Vec<_> = estate.clusters.iter().filter(|(_, c)| c.kind == ClusterKind::Windows).collect();
+    match (windows.as_slice(), estate.clusters.len()) {
+        ([(id, _)], 1) => Ok((*id).clone()),
+        ([], _) => Err(Failure::cannot(
+            "there are no emulated nodes for Pacemaker clusters",
+            "They are tried on a real one: cargo xtask lab up (docs/lab.md).",
+        )),
+        _ => Err(Failure::cannot(
+            "a rehearsal takes an estate with one cluster",
+            "Split the estate file by cluster.",
+        )),
+    }
+}
+
+fn platform(emulation: &Arc<Emulation>, estate: &Estate, place: &Path) -> Result<WindowsCluster, Failure> {
+    let known_hosts = place.join("known_hosts");
+    let key = place.join("id");
+    files::write_new(&known_hosts, &emulation.known_hosts())?;
+    files::write_new(&key, emulation.client_key())?;
+    let global = Global {
+        format: Format::Human,
+        state: None,
+        known_hosts: Some(known_hosts),
+        identity: Some(key),
+        // Nothing of this account's own settings has a say among emulated nodes.
+        ssh_config: Some("/dev/null".into()),
+    };
+    let hosts = site::hosts(estate, &global)?;
+    Ok(WindowsCluster::new(estate.clone(), hosts).with_directory(Arc::new(Mirror(Arc::clone(emulation)))))
+}
+
+/// The emulation's directory, as the platform asks for it.
+#[derive(Debug)]
+struct Mirror(Arc<Emulation>);
+
+#[async_trait]
+impl Directory for Mirror {
+    async fn serial_number(&self, server: &str) -> Result<Option<String>, DirectoryError> {
+        Ok(self.0.directory().serial_numbers.get(server).cloned())
+    }
+}
+
+/// The emulated person at the nodes' consoles.
+struct Console {
+    emulation: Arc<Emulation>,
+    plan: Plan,
+}
+
+impl Console {
+    /// What the step means at the console.
+    fn instruction(&self, request: &Request) -> Option<Instruction> {
+        let (id, _) = request.id.rsplit_once('#')?;
+        let step = self.plan.steps.iter().find(|s| s.id.as_str() == id)?;
+        Some(match &step.action {
+            Action::Install { node, release } => {
+                let payload = self.plan.payload.find(release)?;
+                let kaketsugi_plan::Content::Media(media) = &payload.content else { return None };
+                Instruction::Install { node: node.to_string(), path: media.first()?.path.clone() }
+            }
+            Action::UpgradeGroup { group, node, .. } => {
+                Instruction::UpgradeEvs { group: group.to_string(), node: node.to_string() }
+            }
+            Action::Restart { node } => Instruction::Restart { node: node.to_string() },
+            Action::Attest { .. } => Instruction::Attest { what: step.title.clone() },
+            _ => return None,
+        })
+    }
+}
+
+impl Operator for Console {
+    fn ask(&self, request: Request) -> AskFuture<'_> {
+        Box::pin(async move {
+            let by = "the emulated person".to_owned();
+            let Some(instruction) = self.instruction(&request) else {
+                let outcome = Outcome::Cannot("the emulated person doesn't know how".into());
+                return Ok(Answer { outcome, by });
+            };
+            let outcome = match self.emulation.person().do_(instruction).await {
+                Reply::Done { .. } => Outcome::Done,
+                Reply::Failed(why) => Outcome::Cannot(why),
+            };
+            Ok(Answer { outcome, by })
+        })
+    }
+}
+
+/// Programs a fault: `operator=BEHAVIOUR`, or `NODE:TEXT=WHAT` for the first command on the node that holds the text.
+fn program(emulation: &Emulation, text: &str) -> Result<(), Failure> {
+    let wrong = || {
+        Failure::cannot(
+            format!("`{text}` is no fault"),
+            "operator=late|forgetful|wrong-evs|claims-done, or NODE:TEXT=fail|hang|lost-before|lost-after|power-cut|\
+             file-in-use, such as NODE2:net stop=fail",
+        )
+    };
+    let (place, what) = text.rsplit_once('=').ok_or_else(wrong)?;
+    if place == "operator" {
+        emulation.person().will([match what {
+            "late" => Behaviour::Late(Duration::from_secs(3)),
+            "forgetful" => Behaviour::Forgetful,
+            "wrong-evs" => Behaviour::WrongEvs,
+            "claims-done" => Behaviour::ClaimsDone,
+            _ => return Err(wrong()),
+        }]);
+        return Ok(());
+    }
+    let (node, matching) = place.split_once(':').ok_or_else(wrong)?;
+    let kind = match what {
+        "fail" => FaultKind::Fail { code: 1, text: "a fault of the rehearsal".into() },
+        "hang" => FaultKind::Hang,
+        "lost-before" => FaultKind::LostBefore,
+        "lost-after" => FaultKind::LostAfter,
+        "power-cut" => FaultKind::PowerCut { after: Duration::from_millis(200) },
+        "file-in-use" => FaultKind::FileInUse { file: "exmgmt.exe".into(), installed: false },
+        _ => return Err(wrong()),
+    };
+    emulation.fault(Fault::first(matching, kind).on(node));
+    Ok(())
 }

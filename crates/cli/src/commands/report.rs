@@ -7,8 +7,9 @@ use crate::files;
 use crate::output::Output;
 
 pub(crate) fn run(global: &Global, output: &Output, id: &str) -> Result<Code, Failure> {
-    let (_, run, entries) = files::store(global).open(id).map_err(apply::journal_failure)?;
-    let _ = run;
-    output.result(&entries, || format!("{entries:#?}"));
+    let (journal, run, entries) = files::store(global).open(id).map_err(apply::journal_failure)?;
+    let meta = kaketsugi_report::Meta::of(&journal).map_err(apply::journal_failure)?;
+    let report = kaketsugi_report::report_with(&run, &entries, &meta);
+    output.result(&report, || report.markdown());
     Ok(Code::Done)
 }

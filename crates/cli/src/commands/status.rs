@@ -26,7 +26,8 @@ pub(crate) fn run(global: &Global, output: &Output, id: Option<&str>) -> Result<
         return Ok(Code::Done);
     };
     let (_, run, entries) = store.open(id).map_err(apply::journal_failure)?;
-    output.result(&entries, || {
+    let report = kaketsugi_report::report(&run, &entries);
+    output.result(&report, || {
         let (done, of) = run.progress();
         let mut text = format!("run {}: {done} of {of} steps done\n", run.token().run);
         for step in &run.plan().steps {
@@ -38,6 +39,9 @@ pub(crate) fn run(global: &Global, output: &Output, id: Option<&str>) -> Result<
                 _ => "",
             };
             text.push_str(&format!("  {mark:<8} {}\n", step.title));
+        }
+        for line in kaketsugi_report::next_steps(&run) {
+            text.push_str(&format!("{}\n", kaketsugi_transport::sanitize(&line)));
         }
         text
     });
