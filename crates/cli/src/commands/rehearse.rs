@@ -98,13 +98,15 @@ fn platform(emulation: &Arc<Emulation>, estate: &Estate, place: &Path) -> Result
     let key = place.join("id");
     files::write_new(&known_hosts, &emulation.known_hosts())?;
     files::write_new(&key, emulation.client_key())?;
+    // Nothing of this account's own settings has a say among emulated nodes.
+    let ssh_config = place.join("ssh_config");
+    files::write_new(&ssh_config, "")?;
     let global = Global {
         format: Format::Human,
         state: None,
         known_hosts: Some(known_hosts),
         identity: Some(key),
-        // Nothing of this account's own settings has a say among emulated nodes.
-        ssh_config: Some("/dev/null".into()),
+        ssh_config: Some(ssh_config),
     };
     let hosts = site::hosts(estate, &global)?;
     Ok(WindowsCluster::new(estate.clone(), hosts).with_directory(Arc::new(Mirror(Arc::clone(emulation)))))
