@@ -1,8 +1,10 @@
 //! The directory: `serialNumber` of a virtual server's object. It is only read; this program never writes there.
 
 use std::fmt;
+use std::time::Duration;
 
 use async_trait::async_trait;
+use ldap3::{LdapConnAsync, LdapConnSettings, Scope, SearchEntry, ldap_escape};
 
 /// Why the directory gave no answer.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
@@ -23,4 +25,73 @@ pub trait Directory: Send + Sync + fmt::Debug {
     /// # Errors
     /// When the directory can't be asked.
     async fn serial_number(&self, server: &str) -> Result<Option<String>, DirectoryError>;
+}
+
+/// Connecting, and each question.
+const TIMEOUT: Duration = Duration::from_secs(10);
+/// In Active Directory the root names the partition with Exchange's objects; other servers name what they have.
+const CONFIGURATION: &str = "configurationNamingContext";
+const CONTEXTS: &str = "namingContexts";
+
+/// Active Directory, or a copy of its configuration partition, over LDAP. Each question has a connection of its own.
+#[derive(Clone)]
+pub struct LdapDirectory {
+    /// `ldap://dc1.example.com`, `ldaps://dc1.example.com`.
+    pub url: String,
+    /// Whether an `ldap://` connection is encrypted before anything else is said.
+    pub start_tls: bool,
+    /// Who asks, and with what password. None: anonymously, which Active Directory refuses.
+    pub bind: Option<(String, String)>,
+}
+
+impl fmt::Debug for LdapDirectory {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let who = self.bind.as_ref().map_or("anonymous", |(user, _)| user);
+        write!(f, "LdapDirectory({} as {who})", self.url)
+    }
+}
+
+impl LdapDirectory {
+    async fn ask(&self, server: &str) -> Result<Option<String>, ldap3::LdapError> {
+        let settings = LdapConnSettings::new().set_conn_timeout(TIMEOUT).set_starttls(self.start_tls);
+        let (connection, mut ldap) = LdapConnAsync::with_settings(settings, &self.url).await?;
+        let driver = tokio::spawn(connection.drive());
+        let answer = async {
+            if let Some((user, password)) = &self.bind {
+                ldap.with_timeout(TIMEOUT).simple_bind(user, password).await?.success()?;
+            }
+            let root = ldap.with_timeout(TIMEOUT).search(
+                "",
+                Scope::Base,
+                "(objectClass=*)",
+                vec![CONFIGURATION, CONTEXTS],
+            );
+            let (root, _) = root.await?.success()?;
+            let root = root.into_iter().next().map(SearchEntry::construct);
+            let named = |name: &str| root.as_ref().and_then(|e| e.attrs.get(name)?.first().cloned());
+            let base = named(CONFIGURATION).or_else(|| named(CONTEXTS)).unwrap_or_default();
+            let filter = format!("(&(objectClass=msExchExchangeServer)(cn={}))", ldap_escape(server));
+            let found = ldap
+                .with_timeout(TIMEOUT)
+                .search(&base, Scope::Subtree, &filter, vec!["serialNumber"])
+                .await?;
+            let (found, _) = found.success()?;
+            let entry = found.into_iter().next().map(SearchEntry::construct);
+            Ok(entry.and_then(|e| e.attrs.get("serialNumber")?.first().cloned()))
+        };
+        let answer = answer.await;
+        // The answer is here; how the connection ends changes nothing about it.
+        let _ = ldap.unbind().await;
+        driver.abort();
+        answer
+    }
+}
+
+#[async_trait]
+impl Directory for LdapDirectory {
+    async fn serial_number(&self, server: &str) -> Result<Option<String>, DirectoryError> {
+        self.ask(server)
+            .await
+            .map_err(|why| DirectoryError { server: server.to_owned(), why: why.to_string() })
+    }
 }

@@ -52,10 +52,14 @@ impl Directory for Mirror {
     }
 }
 
+/// Hosts by server.
+pub(crate) type Hosts = BTreeMap<ServerId, Arc<dyn Host>>;
+
 /// A site: nodes, platform, and a run on it.
 pub(crate) struct Site {
     pub(crate) emulation: Arc<Emulation>,
     pub(crate) platform: WindowsCluster,
+    pub(crate) hosts: Hosts,
     pub(crate) payload: Payload,
     pub(crate) estate: Estate,
     pub(crate) token: LockSeen,
@@ -128,13 +132,25 @@ impl Site {
 
     /// The site that an estate is, whose servers are emulated.
     pub(crate) async fn over(emulation: Arc<Emulation>, estate: Estate, release: &str) -> Self {
+        let mirror = Arc::new(Mirror(emulation.clone()));
+        Self::asking(emulation, estate, release, mirror).await
+    }
+
+    /// The same with another directory.
+    pub(crate) async fn asking(
+        emulation: Arc<Emulation>,
+        estate: Estate,
+        release: &str,
+        directory: Arc<dyn Directory>,
+    ) -> Self {
         let files = tempfile::tempdir().unwrap();
-        let platform = platform(&emulation, &estate, files.path());
+        let hosts = hosts(&emulation, &estate, files.path());
+        let platform = WindowsCluster::new(estate.clone(), hosts.clone()).with_directory(directory);
         let known = releases().resolve(release).unwrap();
         let payload = kaketsugi_planner::from_catalogue(&known, &estate).unwrap();
         let token = LockSeen { run: "r1".into(), epoch: 1 };
-        let mut site =
-            Self { emulation, platform, payload, estate, token, start: Baseline::default(), _files: files };
+        let start = Baseline::default();
+        let mut site = Self { emulation, platform, hosts, payload, estate, token, start, _files: files };
         site.start = baseline(&site.look().await);
         site
     }
@@ -231,8 +247,8 @@ impl Site {
     }
 }
 
-/// The platform over SSH, with the emulation's own keys and nothing of this account's.
-fn platform(emulation: &Arc<Emulation>, estate: &Estate, files: &std::path::Path) -> WindowsCluster {
+/// Hosts over SSH, with the emulation's own keys and nothing of this account's.
+fn hosts(emulation: &Emulation, estate: &Estate, files: &std::path::Path) -> Hosts {
     let known_hosts = files.join("known_hosts");
     std::fs::write(&known_hosts, emulation.known_hosts()).unwrap();
     let key = files.join("id");
@@ -256,5 +272,5 @@ fn platform(emulation: &Arc<Emulation>, estate: &Estate, files: &std::path::Path
         let host: Arc<dyn Host> = Arc::new(client.host(&target).unwrap());
         (id.clone(), host)
     });
-    WindowsCluster::new(estate.clone(), hosts.collect()).with_directory(Arc::new(Mirror(emulation.clone())))
+    hosts.collect()
 }

@@ -1,6 +1,7 @@
 //! The Windows platform against emulated nodes, over real SSH.
 
 mod actions;
+mod directory;
 mod kit;
 mod locks;
 mod probes;

@@ -13,16 +13,22 @@ use crate::kit::Site;
 
 const EXAMPLE: &str = include_str!("../../../../examples/exchange-2003-two-node.toml");
 
-fn example() -> Estate {
+pub(crate) fn example() -> Estate {
     kaketsugi_estate::file::parse("example", EXAMPLE).unwrap()
 }
 
-async fn site(estate: &Estate, release: &str) -> Site {
+/// Emulated nodes for the estate, and the estate as it is reached there.
+pub(crate) async fn emulate(estate: &Estate, release: &str) -> (Arc<Emulation>, Estate) {
     let cluster = ClusterId::new("CLUS1").unwrap();
     let mut spec = EmulationSpec::from_estate(estate, &cluster, release).unwrap();
     spec.timing = crate::kit::spec(crate::kit::SP1).timing;
     let emulation = Arc::new(Emulation::start(&spec).await.unwrap());
     let estate = emulation.estate(estate);
+    (emulation, estate)
+}
+
+async fn site(estate: &Estate, release: &str) -> Site {
+    let (emulation, estate) = emulate(estate, release).await;
     Site::over(emulation, estate, release).await
 }
 
@@ -41,7 +47,7 @@ fn instruction(step: &Step, payload: &Payload, estate: &Estate) -> Instruction {
     }
 }
 
-async fn carry_out(site: &Site, plan: &Plan) {
+pub(crate) async fn carry_out(site: &Site, plan: &Plan) {
     site.platform.lock(&site.token).await.unwrap();
     for step in &plan.steps {
         let question = Question { payload: Some(&plan.payload), health: true, ..Question::default() };
@@ -108,7 +114,7 @@ fn told(site: &Site) -> Vec<String> {
     told
 }
 
-fn plan(site: &Site, seen: &kaketsugi_estate::Snapshot) -> Plan {
+pub(crate) fn plan(site: &Site, seen: &kaketsugi_estate::Snapshot) -> Plan {
     kaketsugi_planner::plan(&site.estate, seen, &site.payload)
         .unwrap_or_else(|why| panic!("{:#?}", why.findings))
 }

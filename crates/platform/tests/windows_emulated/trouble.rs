@@ -5,6 +5,7 @@ use std::time::Duration;
 use kaketsugi_emulator::{Fault, FaultKind};
 use kaketsugi_plan::Action;
 use kaketsugi_platform::{Begun, Error, Platform, Progress};
+use kaketsugi_transport::{Command, Exit};
 
 use crate::kit::{SP2, Site, cluster, group, release, server, spec};
 
@@ -123,4 +124,31 @@ async fn an_installer_outlives_its_connection_and_its_log_says_what_was_in_use()
         release: release("exchange-2003-kb916803"),
     };
     assert_eq!(site.answer(installed).await, kaketsugi_plan::Answer::No, "a code is no proof");
+}
+
+#[tokio::test]
+async fn exit_codes_cross_the_connection_whole() {
+    let site = Site::new(&spec(SP2), "exchange-2003-kb916803").await;
+    let host = &site.hosts[&server("NODE1")];
+    for code in [0, 1, 256, 3010, 1641, 0x8000_4005] {
+        let output = host.run(&Command::new(format!("exit {code}"))).await.unwrap();
+        assert_eq!(output.exit, Exit::Code(code));
+    }
+    let output = host.run(&Command::new("nosuch")).await.unwrap();
+    assert_eq!(output.exit, Exit::Code(1));
+    assert!(output.stderr_text().contains("is not recognized"));
+    let output = host.run(&Command::new("find /v \"\"").stdin("one\r\ntwo\r\n")).await.unwrap();
+    assert_eq!(output.stdout_text(), "one\r\ntwo\r\n");
+}
+
+#[tokio::test]
+async fn a_power_cut_drops_the_connection_of_a_command_that_runs() {
+    let site = Site::new(&spec(SP2), "exchange-2003-kb916803").await;
+    site.emulation
+        .fault(Fault::first("cluster node", FaultKind::PowerCut { after: Duration::from_millis(30) }));
+    site.emulation.fault(Fault::first("wmic", FaultKind::Hang));
+    let lost =
+        site.hosts[&server("NODE1")].run(&Command::new("cluster node & wmic os get lastbootuptime")).await;
+    assert!(!lost.unwrap_err().certainly_not_begun());
+    assert!(!site.emulation.truth().nodes["NODE1"].powered);
 }
