@@ -7,7 +7,7 @@ use kaketsugi_world::Command;
 
 use crate::board::Board;
 use crate::sheet::{Draft, Sheet};
-use crate::{Refused, groups, nodes};
+use crate::{Refused, groups, nodes, people};
 
 /// Writes the closing steps.
 pub(crate) fn close(sheet: &mut Sheet, board: &mut Board<'_>) -> Result<(), Refused> {
@@ -21,6 +21,8 @@ pub(crate) fn close(sheet: &mut Sheet, board: &mut Board<'_>) -> Result<(), Refu
     for node in board.seen.nodes.keys() {
         put_back(sheet, board, node)?;
     }
+    // What people take hours for comes before the last look, so that the end of the run is what was looked at.
+    people::after(sheet, board)?;
     verify(sheet, board)
 }
 

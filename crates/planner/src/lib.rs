@@ -51,7 +51,6 @@ pub fn plan(estate: &Estate, snapshot: &Snapshot, payload: &Payload) -> Result<P
         people::before(&mut sheet, &mut board)?;
         rolling::roll(&mut sheet, &mut board, &mut reasons)?;
         closing::close(&mut sheet, &mut board)?;
-        people::after(&mut sheet, &mut board)?;
     }
     Ok(Plan {
         schema: SCHEMA,

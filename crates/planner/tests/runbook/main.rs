@@ -81,6 +81,11 @@ fn an_interruption_over_several_steps_counts_once() {
     };
     assert_eq!(spans(&exchange), [(5, 5, true), (1, 1, true)]);
     assert_eq!(spans(&pacemaker), [(1, 1, true)]);
+    // It lasts as long as all of its steps do.
+    let outage = &outages(&exchange)[0];
+    let steps = &exchange.steps[outage.first - 1..outage.last];
+    let seconds: u64 = steps.iter().map(|s| u64::from(s.expected_seconds)).sum();
+    assert_eq!(outage.expected_seconds, seconds);
     assert!(runbook_text(&exchange, 100).contains("EVS1 twice"));
     // Cut short, it is said not to end.
     let mut cut = exchange;
