@@ -8,12 +8,7 @@ const STATE: &str = "cd / && find var/lib/apt var/lib/dpkg var/cache/apt etc/apt
     -printf '%p %y %m %u %g %T@ %s %l\\n' 2>/dev/null | sort | sha256sum; \
     find var/lib/apt var/lib/dpkg var/cache/apt etc/apt -type f -exec sha256sum {} + | sort | sha256sum; ls -A /var/tmp";
 
-#[tokio::test]
-async fn freezing_finds_every_update_and_changes_nothing() {
-    if !crate::kit::possible("freezing_finds_every_update_and_changes_nothing") {
-        return;
-    }
-    let real = Real::up();
+pub(crate) async fn freezing_finds_every_update_and_changes_nothing(real: &Real) {
     let nodes = real.lab.facts().config.node_names();
     let before: Vec<String> = nodes.iter().map(|node| on(&real.lab, node, STATE)).collect();
     let snapshot = real.probe().await;
@@ -43,12 +38,7 @@ async fn freezing_finds_every_update_and_changes_nothing() {
     assert_eq!(packages.len().to_string(), simulated.trim());
 }
 
-#[tokio::test]
-async fn what_would_leave_nodes_different_is_refused() {
-    if !crate::kit::possible("what_would_leave_nodes_different_is_refused") {
-        return;
-    }
-    let real = Real::up();
+pub(crate) async fn what_would_leave_nodes_different_is_refused(real: &Real) {
     let snapshot = real.probe().await;
     // One node has a package on hold: the nodes would differ afterwards.
     on(&real.lab, "n2", "apt-mark hold postfix");

@@ -18,11 +18,6 @@ use kaketsugi_platform::{Error, LinuxCluster, Order, Platform, Progress, Questio
 use kaketsugi_transport::local::Local;
 use kaketsugi_transport::{Command, Host, RunFuture, quote};
 
-/// Whether a real cluster can be had here; says so when not.
-pub(crate) fn possible(test: &str) -> bool {
-    kaketsugi_lab::possible_for(test)
-}
-
 /// A lab with its platform.
 pub(crate) struct Real {
     pub(crate) lab: Lab,
@@ -97,15 +92,18 @@ impl Host for Inside {
 }
 
 impl Real {
-    /// Three nodes with the mail group and a small second one.
-    pub(crate) fn up() -> Self {
+    /// Three nodes with the mail group and a small second one; None where no lab is possible, which is said.
+    pub(crate) fn up(test: &str) -> Option<Self> {
+        if !kaketsugi_lab::possible_for(test) {
+            return None;
+        }
         let lab = match std::env::var_os("KAKETSUGI_LAB_STATE") {
             Some(state) => Lab::attach(Path::new(&state)).unwrap(),
             None => Lab::up(&Config::mail(3).with_web()).unwrap(),
         };
         let estate = estate(&lab);
         let platform = platform(&lab, &estate, "root");
-        Self { lab, estate, platform }
+        Some(Self { lab, estate, platform })
     }
 
     pub(crate) async fn probe(&self) -> Snapshot {

@@ -5,12 +5,7 @@ use kaketsugi_platform::{Error, Platform, Progress};
 
 use crate::kit::{self, Real, on, order, token};
 
-#[tokio::test]
-async fn of_two_runs_one_gets_all_locks() {
-    if !kit::possible("of_two_runs_one_gets_all_locks") {
-        return;
-    }
-    let real = Real::up();
+pub(crate) async fn of_two_runs_one_gets_all_locks(real: &Real) {
     let configuration = |snapshot: &kaketsugi_estate::Snapshot| {
         snapshot.clusters[&kit::cluster_id(&real.lab)].configuration.clone().unwrap()
     };
@@ -55,12 +50,7 @@ async fn of_two_runs_one_gets_all_locks() {
     assert_eq!(configuration(&after), before);
 }
 
-#[tokio::test]
-async fn a_lock_that_one_node_refuses_is_taken_nowhere() {
-    if !kit::possible("a_lock_that_one_node_refuses_is_taken_nowhere") {
-        return;
-    }
-    let real = Real::up();
+pub(crate) async fn a_lock_that_one_node_refuses_is_taken_nowhere(real: &Real) {
     on(&real.lab, "n3", "mkdir -p /var/lib/kaketsugi/lock && echo 'stale 7' > /var/lib/kaketsugi/lock/token");
     let refused = real.platform.lock(&token("run-a", 1)).await.unwrap_err();
     assert!(matches!(&refused, Error::NotOurs { found, .. } if found.contains("stale")), "{refused}");
@@ -74,12 +64,7 @@ async fn a_lock_that_one_node_refuses_is_taken_nowhere() {
     assert!(real.probe().await.servers.values().all(|s| s.lock.is_none()));
 }
 
-#[tokio::test]
-async fn a_controller_that_slept_through_a_takeover_does_nothing() {
-    if !kit::possible("a_controller_that_slept_through_a_takeover_does_nothing") {
-        return;
-    }
-    let real = Real::up();
+pub(crate) async fn a_controller_that_slept_through_a_takeover_does_nothing(real: &Real) {
     let snapshot = real.probe().await;
     let start = baseline(&snapshot);
     let (cluster, node) = (kit::cluster_id(&real.lab), kit::server_id("n1"));

@@ -12,16 +12,11 @@ fn owner(snapshot: &Snapshot, real: &Real, group: &str) -> Option<String> {
     group.owner.as_ref().filter(|_| group.state == GroupState::Online).map(ToString::to_string)
 }
 
-#[tokio::test]
-async fn a_node_goes_out_restarts_and_comes_back_without_a_trace() {
-    if !kit::possible("a_node_goes_out_restarts_and_comes_back_without_a_trace") {
-        return;
-    }
-    let real = Real::up();
+pub(crate) async fn a_node_goes_out_restarts_and_comes_back_without_a_trace(real: &Real) {
     let cluster = kit::cluster_id(&real.lab);
     let before = real.probe().await;
     let whole = on(&real.lab, "n1", "cibadmin --query --scope configuration");
-    let carrier = kit::server_id(&owner(&before, &real, "mail").unwrap());
+    let carrier = kit::server_id(&owner(&before, real, "mail").unwrap());
     let node = || carrier.clone();
     let actions = [
         Action::Drain { cluster: cluster.clone(), node: node() },
@@ -39,8 +34,8 @@ async fn a_node_goes_out_restarts_and_comes_back_without_a_trace() {
     assert_eq!(code, 0, "{output}");
     let drained = real.probe().await;
     assert_eq!(drained.clusters[&cluster].nodes[&carrier].state, NodeState::Standby);
-    assert_ne!(owner(&drained, &real, "mail"), Some(carrier.to_string()));
-    assert!(owner(&drained, &real, "mail").is_some(), "its groups are online elsewhere already");
+    assert_ne!(owner(&drained, real, "mail"), Some(carrier.to_string()));
+    assert!(owner(&drained, real, "mail").is_some(), "its groups are online elsewhere already");
     assert_eq!(drained.clusters[&cluster].trouble, []);
     assert_eq!(drained.servers[&carrier].settings[&Setting::Standby].as_deref(), Some("on"));
 
@@ -74,12 +69,7 @@ async fn a_node_goes_out_restarts_and_comes_back_without_a_trace() {
     assert_eq!(on(&real.lab, "n1", "cibadmin --query --scope configuration"), whole, "to the letter");
 }
 
-#[tokio::test]
-async fn what_was_there_before_a_drain_comes_back_as_it_was() {
-    if !kit::possible("what_was_there_before_a_drain_comes_back_as_it_was") {
-        return;
-    }
-    let real = Real::up();
+pub(crate) async fn what_was_there_before_a_drain_comes_back_as_it_was(real: &Real) {
     let cluster = kit::cluster_id(&real.lab);
     // n1 has an empty attribute set, n2 an attribute that says off.
     on(
@@ -117,15 +107,10 @@ async fn what_was_there_before_a_drain_comes_back_as_it_was() {
     );
 }
 
-#[tokio::test]
-async fn a_move_leaves_no_constraint_and_touches_no_administrators() {
-    if !kit::possible("a_move_leaves_no_constraint_and_touches_no_administrators") {
-        return;
-    }
-    let real = Real::up();
+pub(crate) async fn a_move_leaves_no_constraint_and_touches_no_administrators(real: &Real) {
     let cluster = kit::cluster_id(&real.lab);
     let before = real.probe().await;
-    let from = owner(&before, &real, "web").unwrap();
+    let from = owner(&before, real, "web").unwrap();
     let to = ["n1", "n2", "n3"].into_iter().find(|n| *n != from).unwrap();
     let group = GroupId::new("web").unwrap();
     let action = Action::Move { cluster: cluster.clone(), group, to: kit::server_id(to), proof: false };
@@ -147,7 +132,7 @@ async fn a_move_leaves_no_constraint_and_touches_no_administrators() {
     let (code, output) = real.carry_out(&again).await.unwrap();
     assert_eq!(code, 0, "{output}");
     let after = real.probe().await;
-    assert_eq!(owner(&after, &real, "web").as_deref(), Some(to));
+    assert_eq!(owner(&after, real, "web").as_deref(), Some(to));
     assert_eq!(after.clusters[&cluster].configuration, before.clusters[&cluster].configuration);
     real.platform.unlock(&token).await.unwrap();
 }

@@ -8,22 +8,23 @@ use kaketsugi_platform::{Platform, Progress};
 
 use crate::kit::{self, Real, on, order, token};
 
-#[tokio::test]
-async fn an_update_goes_on_and_all_else_is_as_before() {
-    if !kit::possible("an_update_goes_on_and_all_else_is_as_before") {
-        return;
-    }
-    let real = Real::up();
-    let node = kit::server_id("n3");
+/// The nodes that don't carry the mail group.
+pub(crate) fn nodes_without_mail(real: &Real) -> Vec<String> {
+    let carrier = real.lab.owner("mail").unwrap();
+    real.lab.facts().config.node_names().into_iter().filter(|name| *name != carrier).collect()
+}
+
+pub(crate) async fn an_update_goes_on_and_all_else_is_as_before(real: &Real, name: &str) {
+    let node = kit::server_id(name);
     // A policy of the administrator's own, with odd rights and an old time: it has to come back exactly so.
     on(
         &real.lab,
-        "n3",
+        name,
         "printf '#!/bin/sh\\n[ \"$1\" = ours ] && exit 101\\nexit 0\\n' > /usr/sbin/policy-rc.d; \
         chmod 750 /usr/sbin/policy-rc.d; touch -d 2001-02-03 /usr/sbin/policy-rc.d; systemctl start apt-daily.timer",
     );
     let listing = "ls -l --time-style=full-iso /usr/sbin/policy-rc.d; find /etc/systemd/system | sort; apt-mark showauto";
-    let listed = on(&real.lab, "n3", listing);
+    let listed = on(&real.lab, name, listing);
 
     let before = real.probe().await;
     let payload = real.platform.freeze("debian-updates", &before).await.unwrap();
@@ -51,7 +52,7 @@ async fn an_update_goes_on_and_all_else_is_as_before() {
     let (code, output) = real.carry_out(&step(0)).await.unwrap();
     assert_eq!(code, 0, "{output}");
     assert_eq!(holds(is_quiet()).await, Answer::Yes);
-    let policy = |words: &str| on(&real.lab, "n3", &format!("/usr/sbin/policy-rc.d {words}; echo $?"));
+    let policy = |words: &str| on(&real.lab, name, &format!("/usr/sbin/policy-rc.d {words}; echo $?"));
     assert_eq!(policy("dovecot.service restart").trim(), "101");
     assert_eq!(policy("postfix start").trim(), "101");
     assert_eq!(policy("pacemaker.service start").trim(), "101");
@@ -60,7 +61,7 @@ async fn an_update_goes_on_and_all_else_is_as_before() {
     assert_eq!(policy("ours start").trim(), "101", "the administrator's own policy still counts");
     // A restart of the node wakes nothing up: the timers' condition is the lock.
     assert!(
-        on(&real.lab, "n3", "systemctl start apt-daily.timer; systemctl is-active apt-daily.timer || true")
+        on(&real.lab, name, "systemctl start apt-daily.timer; systemctl is-active apt-daily.timer || true")
             .contains("inactive")
     );
 
@@ -71,7 +72,7 @@ async fn an_update_goes_on_and_all_else_is_as_before() {
     // A file that changes afterwards is seen, and nothing of it gets installed.
     on(
         &real.lab,
-        "n3",
+        name,
         "f=$(ls /var/lib/kaketsugi/stage/*/openssl_*.deb | head -n1); cp -p $f /root/kept.deb; echo x >> $f; echo $f > /root/kept",
     );
     assert_eq!(holds(is_staged()).await, Answer::No);
@@ -79,7 +80,7 @@ async fn an_update_goes_on_and_all_else_is_as_before() {
     assert_ne!(code, 0, "{output}");
     assert!(output.contains("aren't those that were frozen"), "{output}");
     assert_eq!(holds(is_installed()).await, Answer::No);
-    on(&real.lab, "n3", "mv /root/kept.deb $(cat /root/kept)");
+    on(&real.lab, name, "mv /root/kept.deb $(cat /root/kept)");
 
     let mut again = step(2);
     again.attempt = 2;
@@ -93,13 +94,17 @@ async fn an_update_goes_on_and_all_else_is_as_before() {
         Some(true),
         "the libraries of running daemons were replaced"
     );
-    assert_eq!(seen.servers[&kit::server_id("n1")].releases[&release], ReleaseState::Absent);
-    let started = on(&real.lab, "n3", "systemctl is-active dovecot.service postfix.service || true");
+    let others = seen.servers.iter().filter(|(id, _)| **id != node);
+    assert!(
+        others.clone().count() == 2
+            && others.clone().all(|(_, s)| s.releases[&release] == ReleaseState::Absent)
+    );
+    let started = on(&real.lab, name, "systemctl is-active dovecot.service postfix.service || true");
     assert_eq!(started, "inactive\ninactive\n", "nothing was started beside the cluster");
     // Without its record the same versions count as half done.
-    on(&real.lab, "n3", "mv /var/lib/kaketsugi/installed /root/");
+    on(&real.lab, name, "mv /var/lib/kaketsugi/installed /root/");
     assert_eq!(real.probe_for(&payload).await.servers[&node].releases[&release], ReleaseState::Partial);
-    on(&real.lab, "n3", "mv /root/installed /var/lib/kaketsugi/");
+    on(&real.lab, name, "mv /root/installed /var/lib/kaketsugi/");
 
     let (code, output) = real.carry_out(&step(3)).await.unwrap();
     assert_eq!(code, 0, "{output}");
@@ -107,16 +112,11 @@ async fn an_update_goes_on_and_all_else_is_as_before() {
     assert_eq!(after.servers[&node].settings, before.servers[&node].settings);
     assert_eq!(holds(Condition::PutBack { node: node.clone() }).await, Answer::Yes);
     real.platform.unlock(&token).await.unwrap();
-    assert_eq!(on(&real.lab, "n3", listing), listed, "to the letter");
+    assert_eq!(on(&real.lab, name, listing), listed, "to the letter");
 }
 
-#[tokio::test]
-async fn a_power_cut_amid_an_install_is_seen_and_mended() {
-    if !kit::possible("a_power_cut_amid_an_install_is_seen_and_mended") {
-        return;
-    }
-    let real = Real::up();
-    let node = kit::server_id("n3");
+pub(crate) async fn a_power_cut_amid_an_install_is_seen_and_mended(real: &Real, name: &str) {
+    let node = kit::server_id(name);
     let before = real.probe().await;
     let payload = real.platform.freeze("debian-updates", &before).await.unwrap();
     let release = payload.id.clone();
@@ -145,8 +145,8 @@ async fn a_power_cut_amid_an_install_is_seen_and_mended() {
     // Our own installer is no foreign one.
     assert_eq!(real.probe().await.servers[&node].installer_running, Some(false));
     real.platform.begin(&install).await.unwrap();
-    real.lab.unplug("n3").unwrap();
-    real.lab.power_on("n3").unwrap();
+    real.lab.unplug(name).unwrap();
+    real.lab.power_on(name).unwrap();
     let back = real.until("the node", 120, |s| s.servers[&node].reached).await;
     assert_ne!(back.servers[&node].boot, before.servers[&node].boot);
     assert!(
@@ -165,13 +165,8 @@ async fn a_power_cut_amid_an_install_is_seen_and_mended() {
     real.platform.unlock(&token).await.unwrap();
 }
 
-#[tokio::test]
-async fn a_broken_package_ends_with_its_own_words() {
-    if !kit::possible("a_broken_package_ends_with_its_own_words") {
-        return;
-    }
-    let real = Real::up();
-    let node = kit::server_id("n2");
+pub(crate) async fn a_broken_package_ends_with_its_own_words(real: &Real, name: &str) {
+    let node = kit::server_id(name);
     let broken =
         real.lab.repository().add_broken("postfix", "postfix-postinst: no room for the map").unwrap();
     let before = real.probe().await;

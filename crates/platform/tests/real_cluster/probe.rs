@@ -6,12 +6,7 @@ use crate::kit::{Real, on, server_id};
 use kaketsugi_estate::{GroupId, GroupRole, GroupState, NodeState, ResourceState, Setting, Trouble};
 use kaketsugi_platform::{Platform, Question};
 
-#[tokio::test]
-async fn a_probe_says_what_is_there() {
-    if !crate::kit::possible("a_probe_says_what_is_there") {
-        return;
-    }
-    let real = Real::up();
+pub(crate) async fn a_probe_says_what_is_there(real: &Real) {
     let snapshot = real.platform.probe(&Question { health: true, ..Question::default() }).await;
     let cluster = &snapshot.clusters[&crate::kit::cluster_id(&real.lab)];
     println!("{snapshot:#?}");
@@ -57,12 +52,7 @@ async fn a_probe_says_what_is_there() {
     }
 }
 
-#[tokio::test]
-async fn what_stands_in_the_way_is_seen() {
-    if !crate::kit::possible("what_stands_in_the_way_is_seen") {
-        return;
-    }
-    let real = Real::up();
+pub(crate) async fn what_stands_in_the_way_is_seen(real: &Real) {
     let lab = &real.lab;
     on(
         lab,
@@ -112,12 +102,7 @@ systemd-run -q --collect --unit=test-holder perl /root/hold.pl; sleep 1"#,
     lab.wait_ready(std::time::Duration::from_secs(60)).unwrap();
 }
 
-#[tokio::test]
-async fn an_account_without_rights_is_told_what_to_do() {
-    if !crate::kit::possible("an_account_without_rights_is_told_what_to_do") {
-        return;
-    }
-    let real = Real::up();
+pub(crate) async fn an_account_without_rights_is_told_what_to_do(real: &Real) {
     let guest = crate::kit::platform(&real.lab, &real.estate, "guest").probe(&Question::default()).await;
     let mut through_sudo = real.estate.clone();
     through_sudo.servers.values_mut().for_each(|server| server.r#become = true);
