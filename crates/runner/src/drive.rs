@@ -79,7 +79,7 @@ impl Driver<'_> {
 
     /// What came of what is wanted, or that the run is to stop. A look is broken off for that; work, and what is done
     /// about locks, comes to its answer first.
-    async fn heard(&self, run: &Run, want: &Want, since: &mut Since) -> Result<Input, Error> {
+    async fn heard(&mut self, run: &Run, want: &Want, since: &mut Since) -> Result<Input, Error> {
         let only_looks = matches!(
             want,
             Want::Look | Want::Probe { .. } | Want::Poll { .. } | Want::Ask { .. } | Want::Soak { .. }
@@ -90,16 +90,17 @@ impl Driver<'_> {
         if !only_looks {
             return self.answer(run, want, since).await;
         }
+        let interrupt = self.interrupt.clone();
         tokio::select! {
             biased;
             input = self.answer(run, want, since) => input,
             // Before the run has begun this means nothing to it; the driver ends by itself.
-            () = self.interrupt.wait() => Ok(Input::Interrupt),
+            () = interrupt.wait() => Ok(Input::Interrupt),
         }
     }
 
     /// Waits, unless the run is to stop.
-    async fn pause(&self, time: Duration) {
+    async fn pause(&mut self, time: Duration) {
         if time.is_zero() {
             return;
         }

@@ -1,6 +1,6 @@
 //! What can be wrong with a run's journal or with the right to drive the run.
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use kaketsugi_run::Illegal;
 
@@ -11,7 +11,16 @@ pub(crate) const FORM: i64 = 1;
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum Error {
-    /// The database said no: full disk, no permission, not a database.
+    /// The disk is full.
+    #[error("there is no space left for the journal {path}; nothing more is done. Free space, then resume")]
+    Full {
+        /// The file.
+        path: PathBuf,
+        /// What SQLite says.
+        #[source]
+        source: rusqlite::Error,
+    },
+    /// The database said no: no permission, not a database, a disk that fails.
     #[error(
         "the journal {path} can't be {doing}; nothing more is done. Free space or mend the file, then resume"
     )]
@@ -104,4 +113,27 @@ pub enum Error {
         #[source]
         source: Illegal,
     },
+}
+
+impl Error {
+    /// What SQLite said, about a file that was to be `doing`.
+    pub(crate) fn database(path: &Path, doing: &'static str) -> impl Fn(rusqlite::Error) -> Self + Clone {
+        let path = path.to_path_buf();
+        move |source| {
+            let path = path.clone();
+            if no_space(&source) {
+                Self::Full { path, source }
+            } else {
+                Self::Database { path, doing, source }
+            }
+        }
+    }
+}
+
+/// Whether SQLite means that there is no space. For the index of its log (the `-shm` file) it says "I/O error" then;
+/// <https://sqlite.org/rescode.html#ioerr_shmsize>.
+fn no_space(error: &rusqlite::Error) -> bool {
+    let Some(failure) = error.sqlite_error() else { return false };
+    failure.code == rusqlite::ErrorCode::DiskFull
+        || failure.extended_code == rusqlite::ffi::SQLITE_IOERR_SHMSIZE
 }

@@ -1,6 +1,7 @@
 //! The journal of one run: one SQLite file, write-ahead log, synced at each record.
 //!
-//! The plan lies in it too, so that the file alone is enough to resume the run. Each record is appended under the
+//! The plan lies in it too, so that the file (with the log `-wal` beside it, as long as one is there) is enough to
+//! resume the run. Each record is appended under the
 //! epoch of its writer, checked within the transaction: a controller that was frozen while another took the run over
 //! can't add anything any more.
 
@@ -66,25 +67,25 @@ impl Journal {
     }
 
     fn fill(path: &Path, file: File, run: &str, plan: &Plan, at: Millis) -> Result<Self, Error> {
-        let error = |doing| move |source| Error::Database { path: path.into(), doing, source };
+        let error = Error::database(path, "written");
         let mut db = connect(path)?;
-        db.pragma_update(None, "journal_mode", "WAL").map_err(error("written"))?;
-        let tx = db.transaction().map_err(error("written"))?;
+        db.pragma_update(None, "journal_mode", "WAL").map_err(&error)?;
+        let tx = db.transaction().map_err(&error)?;
         tx.execute_batch(
             "CREATE TABLE meta (key TEXT PRIMARY KEY, value ANY NOT NULL) STRICT, WITHOUT ROWID;
              CREATE TABLE record (seq INTEGER PRIMARY KEY, at_ms INTEGER NOT NULL, epoch INTEGER NOT NULL,
                                   json TEXT NOT NULL) STRICT;",
         )
-        .map_err(error("written"))?;
+        .map_err(&error)?;
         let put = |key: &str, value: &dyn rusqlite::ToSql| {
-            tx.execute("INSERT INTO meta VALUES (?1, ?2)", params![key, value]).map_err(error("written"))
+            tx.execute("INSERT INTO meta VALUES (?1, ?2)", params![key, value]).map_err(&error)
         };
         put("form", &FORM)?;
         put("run", &run)?;
         put("plan", &plan.canonical())?;
         put("made_at_ms", &i64::try_from(at.0).unwrap_or(i64::MAX))?;
         put(Note::Program.key(), &env!("CARGO_PKG_VERSION"))?;
-        tx.commit().map_err(error("written"))?;
+        tx.commit().map_err(&error)?;
         sync_directory(path)?;
         Ok(Self { db, path: path.into(), file, epoch: 1, seq: 0, guard: None })
     }
@@ -121,15 +122,15 @@ impl Journal {
             return Err(Error::Gone { path: self.path.clone() });
         }
         let path = &self.path;
-        let error = |source| Error::Database { path: path.clone(), doing: "written", source };
+        let error = Error::database(path, "written");
         let json = serde_json::to_string(record).map_err(|e| Error::Damaged {
             path: path.clone(),
             seq: self.seq + 1,
             why: e.to_string(),
         })?;
         let epoch = if let Record::Resumed { epoch, .. } = record { *epoch } else { self.epoch };
-        let tx = self.db.transaction_with_behavior(TransactionBehavior::Immediate).map_err(error)?;
-        let (last_seq, last_epoch) = last(&tx).map_err(error)?;
+        let tx = self.db.transaction_with_behavior(TransactionBehavior::Immediate).map_err(&error)?;
+        let (last_seq, last_epoch) = last(&tx).map_err(&error)?;
         if last_seq != self.seq || last_epoch > epoch {
             return Err(Error::TakenOver { ours: self.epoch, theirs: last_epoch });
         }
@@ -138,8 +139,8 @@ impl Journal {
             "INSERT INTO record VALUES (?1, ?2, ?3, ?4)",
             params![signed(seq), signed(at.0), signed(epoch), json],
         )
-        .map_err(error)?;
-        tx.commit().map_err(error)?;
+        .map_err(&error)?;
+        tx.commit().map_err(&error)?;
         self.epoch = epoch;
         self.seq = seq;
         Ok(Entry { seq, at, record: record.clone() })
@@ -222,23 +223,23 @@ fn signed(value: u64) -> i64 {
 }
 
 fn read_meta(db: &Connection, path: &Path) -> Result<(Plan, String), Error> {
-    let error = |source| Error::Database { path: path.into(), doing: "read", source };
+    let error = Error::database(path, "read");
     let made: bool = db
         .query_row("SELECT count(*) FROM sqlite_schema WHERE name IN ('meta', 'record')", [], |row| {
             row.get(0)
         })
         .map(|tables: i64| tables == 2)
-        .map_err(error)?;
+        .map_err(&error)?;
     if !made {
         return Err(Error::Unborn { path: path.into() });
     }
     let form: i64 =
-        db.query_row("SELECT value FROM meta WHERE key = 'form'", [], |row| row.get(0)).map_err(error)?;
+        db.query_row("SELECT value FROM meta WHERE key = 'form'", [], |row| row.get(0)).map_err(&error)?;
     if form != FORM {
         return Err(Error::Form { path: path.into(), found: form });
     }
     let text = |key: &str| -> Result<String, Error> {
-        db.query_row("SELECT value FROM meta WHERE key = ?1", [key], |row| row.get(0)).map_err(error)
+        db.query_row("SELECT value FROM meta WHERE key = ?1", [key], |row| row.get(0)).map_err(&error)
     };
     let plan = serde_json::from_str(&text("plan")?).map_err(|e| Error::Damaged {
         path: path.into(),
@@ -249,15 +250,15 @@ fn read_meta(db: &Connection, path: &Path) -> Result<(Plan, String), Error> {
 }
 
 fn read_records(db: &Connection, path: &Path) -> Result<Vec<Entry>, Error> {
-    let error = |source| Error::Database { path: path.into(), doing: "read", source };
+    let error = Error::database(path, "read");
     let damaged = |seq, why: String| Error::Damaged { path: path.into(), seq, why };
-    let mut rows = db.prepare("SELECT seq, at_ms, json FROM record ORDER BY seq").map_err(error)?;
+    let mut rows = db.prepare("SELECT seq, at_ms, json FROM record ORDER BY seq").map_err(&error)?;
     let rows = rows
         .query_map([], |row| Ok((row.get::<_, i64>(0)?, row.get::<_, i64>(1)?, row.get::<_, String>(2)?)))
-        .map_err(error)?;
+        .map_err(&error)?;
     let mut entries = Vec::new();
     for row in rows {
-        let (seq, at, json) = row.map_err(error)?;
+        let (seq, at, json) = row.map_err(&error)?;
         let seq = u64::try_from(seq).unwrap_or_default();
         if seq != entries.len() as u64 + 1 {
             return Err(damaged(seq, "a record before it is missing".into()));
@@ -270,12 +271,12 @@ fn read_records(db: &Connection, path: &Path) -> Result<Vec<Entry>, Error> {
 
 /// Opens a file that exists; none is made by opening.
 fn connect(path: &Path) -> Result<Connection, Error> {
-    let error = |source| Error::Database { path: path.into(), doing: "opened", source };
+    let error = Error::database(path, "opened");
     let flags = OpenFlags::SQLITE_OPEN_READ_WRITE | OpenFlags::SQLITE_OPEN_NO_MUTEX;
-    let db = Connection::open_with_flags(path, flags).map_err(error)?;
-    db.busy_timeout(std::time::Duration::from_secs(5)).map_err(error)?;
+    let db = Connection::open_with_flags(path, flags).map_err(&error)?;
+    db.busy_timeout(std::time::Duration::from_secs(5)).map_err(&error)?;
     // Every commit is on disk when it returns; https://sqlite.org/pragma.html#pragma_synchronous
-    db.pragma_update(None, "synchronous", "FULL").map_err(error)?;
+    db.pragma_update(None, "synchronous", "FULL").map_err(&error)?;
     Ok(db)
 }
 

@@ -25,7 +25,7 @@ const LOCK_SECONDS: u32 = 60;
 const UNLOCK_SECONDS: u32 = 120;
 
 impl Driver<'_> {
-    pub(super) async fn answer(&self, run: &Run, want: &Want, since: &mut Since) -> Result<Input, Error> {
+    pub(super) async fn answer(&mut self, run: &Run, want: &Want, since: &mut Since) -> Result<Input, Error> {
         // A controller that slept while another one took over must not act, nor ask anybody to.
         if matches!(want, Want::Begin { .. } | Want::Ask { .. } | Want::Lock { .. } | Want::Unlock { .. }) {
             self.journal.still_ours()?;
@@ -39,7 +39,16 @@ impl Driver<'_> {
                 self.tell_seen(&seen, since);
                 Input::Seen(Box::new(seen))
             }
-            Want::Lock { token } => self.lock(token, since).await,
+            Want::Lock { token } => {
+                let input = self.lock(token, since).await;
+                if let (Input::Locked, Err(gone)) = (&input, self.journal.still_ours()) {
+                    // Another controller took over, and perhaps finished the run, while the nodes were asked: a lock
+                    // that was free again by then would be left for ever. One of a higher epoch is left alone.
+                    let _ = self.platform.unlock(token).await;
+                    return Err(gone);
+                }
+                input
+            }
             Want::Unlock { token } => self.unlock(token, since).await,
             Want::Probe { within_seconds: seconds, .. } | Want::Soak { seconds, .. }
                 if since.over(*seconds) =>
@@ -60,7 +69,7 @@ impl Driver<'_> {
         })
     }
 
-    async fn lock(&self, token: &LockSeen, since: &mut Since) -> Input {
+    async fn lock(&mut self, token: &LockSeen, since: &mut Since) -> Input {
         match self.platform.lock(token).await {
             Ok(()) => Input::Locked,
             Err(why @ PlatformError::NotOurs { .. }) => Input::NotLocked { by: chain(&why) },
@@ -72,9 +81,10 @@ impl Driver<'_> {
         }
     }
 
-    async fn unlock(&self, token: &LockSeen, since: &mut Since) -> Input {
+    async fn unlock(&mut self, token: &LockSeen, since: &mut Since) -> Input {
         match self.platform.unlock(token).await {
             Ok(()) => Input::Unlocked,
+            Err(PlatformError::NotOurs { found, .. }) => Input::LockLost { by: found },
             Err(why) if since.over(UNLOCK_SECONDS) => Input::NotLocked { by: chain(&why) },
             Err(why) => {
                 self.tell_once(since, format!("locks can't be given back yet: {}", chain(&why)));
@@ -83,7 +93,7 @@ impl Driver<'_> {
         }
     }
 
-    async fn look(&self, run: &Run, step: &StepId, since: &mut Since) -> Input {
+    async fn look(&mut self, run: &Run, step: &StepId, since: &mut Since) -> Input {
         let Some(step) = run.plan().step(step) else { return Input::NoAnswer };
         let seen = self.platform.probe(&question(run, step)).await;
         self.tell_seen(&seen, since);
@@ -92,7 +102,7 @@ impl Driver<'_> {
         Input::Seen(Box::new(seen))
     }
 
-    async fn begin(&self, run: &Run, step: &StepId, attempt: u32, since: &mut Since) -> Input {
+    async fn begin(&mut self, run: &Run, step: &StepId, attempt: u32, since: &mut Since) -> Input {
         let token = run.token();
         let Some(order) = order(run, step, attempt, &token) else { return Input::NoAnswer };
         match self.platform.begin(&order).await {
@@ -116,7 +126,7 @@ impl Driver<'_> {
         }
     }
 
-    async fn poll(&self, run: &Run, step: &StepId, attempt: u32, since: &mut Since) -> Input {
+    async fn poll(&mut self, run: &Run, step: &StepId, attempt: u32, since: &mut Since) -> Input {
         let token = run.token();
         let Some(order) = order(run, step, attempt, &token) else { return Input::NoAnswer };
         match self.platform.poll(&order).await {
@@ -139,11 +149,12 @@ impl Driver<'_> {
     }
 
     /// Asks a person, and looks meanwhile: when the probe sees it done, nobody has to say so.
-    async fn ask(&self, run: &Run, step: &StepId, attempt: u32, within: u32, since: &mut Since) -> Input {
+    async fn ask(&mut self, run: &Run, step: &StepId, attempt: u32, within: u32, since: &mut Since) -> Input {
         let Some(step) = run.plan().step(step) else { return Input::NoAnswer };
         let request = request(step, attempt);
         self.tell_doing(&step.id, format!("waits for a person: {}", request.instruction), since);
-        let mut asked = self.operator.ask(request);
+        let operator = self.operator;
+        let mut asked = operator.ask(request);
         let attest = matches!(step.action, Action::Attest { .. });
         loop {
             tokio::select! {

@@ -38,7 +38,7 @@ impl Journal {
     pub fn note(&mut self, note: Note, text: &str) -> Result<(), Error> {
         self.db
             .execute("INSERT OR IGNORE INTO meta VALUES (?1, ?2)", params![note.key(), text])
-            .map_err(|source| Error::Database { path: self.path.clone(), doing: "written", source })?;
+            .map_err(Error::database(&self.path, "written"))?;
         Ok(())
     }
 
@@ -63,6 +63,6 @@ impl Journal {
         self.db
             .query_row("SELECT value FROM meta WHERE key = ?1", [key], |row| row.get(0))
             .optional()
-            .map_err(|source| Error::Database { path: self.path.clone(), doing: "read", source })
+            .map_err(Error::database(&self.path, "read"))
     }
 }
