@@ -7,6 +7,7 @@
 mod advice;
 mod basis;
 mod cutoff;
+mod detail;
 mod facts;
 mod left;
 mod meta;

@@ -11,6 +11,7 @@ mod contents;
 mod head;
 mod markdown;
 pub mod page;
+mod policy;
 mod steps;
 mod tally;
 mod text;
@@ -41,7 +42,7 @@ fn runbook(plan: &Plan) -> Page {
     head::summary(&mut page, plan);
     contents::contents(&mut page, plan);
     head::order(&mut page, plan);
-    head::policy(&mut page, plan);
+    policy::policy(&mut page, plan);
     steps::glance(&mut page, plan);
     steps::all(&mut page, plan);
     closing::when_it_stops(&mut page, plan);
