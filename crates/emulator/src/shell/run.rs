@@ -3,19 +3,14 @@
 use std::collections::BTreeMap;
 use std::future::Future;
 use std::pin::Pin;
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Arc, Mutex};
 
 use super::expand::{Place, expand};
-use super::parse::{Ask, Redirect, Target, Tree, parse};
-use crate::commands::{self, Args};
-use crate::disk::{Disk, DiskError};
+use super::parse::{Ask, Redirect, Tree, parse};
+use super::streams::Output;
+use crate::disk::Disk;
 use crate::fault::FaultKind;
 use crate::state::Shared;
-use crate::table::Class;
-use crate::transcript::Actor;
-
-/// Text of ERROR_SHARING_VIOLATION.
-const IN_USE: &str = "The process cannot access the file because it is being used by another process.\r\n";
 
 /// The connection is gone; nobody hears the answer.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -27,46 +22,6 @@ pub(crate) struct Outcome {
     pub(crate) code: u32,
     pub(crate) stdout: Vec<u8>,
     pub(crate) stderr: Vec<u8>,
-}
-
-/// Where a stream goes.
-#[derive(Debug, Clone)]
-pub(crate) enum Output {
-    Memory(Arc<Mutex<Vec<u8>>>),
-    File(Arc<OpenFile>),
-    Nul,
-}
-
-impl Output {
-    pub(super) fn memory() -> Self {
-        Self::Memory(Arc::default())
-    }
-
-    pub(super) fn taken(&self) -> Vec<u8> {
-        match self {
-            Self::Memory(bytes) => std::mem::take(&mut bytes.lock().unwrap_or_else(PoisonError::into_inner)),
-            Self::File(_) | Self::Nul => Vec::new(),
-        }
-    }
-}
-
-/// A file that this process holds open for writing: nobody else may, until it is let go or the power is.
-#[derive(Debug)]
-pub(crate) struct OpenFile {
-    shared: Arc<Shared>,
-    node: String,
-    boots: u32,
-    path: String,
-}
-
-impl Drop for OpenFile {
-    fn drop(&mut self) {
-        let mut state = self.shared.lock();
-        let Some(node) = state.node_mut(&self.node).filter(|n| n.boots == self.boots) else { return };
-        if let Some(boot) = &mut node.boot {
-            boot.open.remove(&self.path.to_lowercase());
-        }
-    }
 }
 
 /// What comes after a command.
@@ -98,7 +53,7 @@ pub(crate) struct Shell {
     /// The batch file that runs: its path and arguments.
     pub(super) batch: Option<super::batch::Frame>,
     /// The last command wasn't known: `cmd /c` ends with 1 then.
-    unknown: bool,
+    pub(super) unknown: bool,
 }
 
 impl Shell {
@@ -171,33 +126,6 @@ impl Shell {
         self.error = code;
     }
 
-    pub(crate) fn print(&self, text: &str) {
-        self.write(&self.out, &self.shared.code_page.encode(text));
-    }
-
-    pub(crate) fn print_bytes(&self, bytes: &[u8]) {
-        self.write(&self.out, bytes);
-    }
-
-    pub(crate) fn eprint(&self, text: &str) {
-        self.write(&self.err, &self.shared.code_page.encode(text));
-    }
-
-    fn write(&self, to: &Output, bytes: &[u8]) {
-        match to {
-            Output::Memory(memory) => {
-                memory.lock().unwrap_or_else(PoisonError::into_inner).extend_from_slice(bytes);
-            }
-            Output::File(file) => {
-                if let Some(node) = self.shared.lock().node_mut(&self.node) {
-                    // A file that was deleted under the writer takes nothing more; Windows doesn't let it be deleted.
-                    let _ = node.durable.disk.write(&file.path, bytes, true);
-                }
-            }
-            Output::Nul => {}
-        }
-    }
-
     fn run<'a>(&'a mut self, tree: &'a Tree) -> Pin<Box<dyn Future<Output = Flow> + Send + 'a>> {
         Box::pin(async move {
             match tree {
@@ -223,7 +151,7 @@ impl Shell {
         })
     }
 
-    fn operator(&mut self, operator: &str) -> Result<(), Flow> {
+    pub(super) fn operator(&mut self, operator: &str) -> Result<(), Flow> {
         if self.shared.table.operator(operator) { Ok(()) } else { Err(self.unexpected(operator)) }
     }
 
@@ -287,85 +215,6 @@ impl Shell {
         })
     }
 
-    /// Opens what is redirected. `Ok(true)`: a file is written.
-    fn redirect(&mut self, redirects: &[Redirect]) -> Result<bool, Flow> {
-        let mut writes = false;
-        for redirect in redirects {
-            let operator = match redirect.to {
-                Target::Append(_) => ">>",
-                Target::Read(_) => "<",
-                Target::Write(_) | Target::Handle(_) => ">",
-            };
-            self.operator(operator)?;
-            let output = match &redirect.to {
-                Target::Handle(1) => self.out.clone(),
-                Target::Handle(_) => self.err.clone(),
-                Target::Read(path) => {
-                    let bytes = self.read(path).ok_or_else(|| self.refused(DiskError::NotFound))?;
-                    self.stdin = Arc::new(Mutex::new(bytes));
-                    continue;
-                }
-                Target::Write(path) | Target::Append(path) if path.eq_ignore_ascii_case("nul") => Output::Nul,
-                Target::Write(path) | Target::Append(path) => {
-                    writes = true;
-                    Output::File(self.open(path, operator == ">>")?)
-                }
-            };
-            match redirect.handle {
-                2 => self.err = output,
-                _ => self.out = output,
-            }
-        }
-        Ok(writes)
-    }
-
-    fn refused(&mut self, error: DiskError) -> Flow {
-        self.eprint(disk_text(error));
-        self.done(1);
-        Flow::On
-    }
-
-    fn open(&mut self, path: &str, append: bool) -> Result<Arc<OpenFile>, Flow> {
-        let path = Disk::normal(&self.cwd, path);
-        let opened = {
-            let mut state = self.shared.lock();
-            match state.node_mut(&self.node) {
-                Some(node) => match &mut node.boot {
-                    Some(boot) if boot.open.contains_key(&path.to_lowercase()) => Err(None),
-                    Some(boot) => match node.durable.disk.write(&path, b"", append) {
-                        Ok(()) => {
-                            boot.open.insert(path.to_lowercase(), 1);
-                            Ok(node.boots)
-                        }
-                        Err(error) => Err(Some(error)),
-                    },
-                    None => Err(Some(DiskError::NoPath)),
-                },
-                None => Err(Some(DiskError::NoPath)),
-            }
-        };
-        match opened {
-            Ok(boots) => {
-                Ok(Arc::new(OpenFile { shared: self.shared.clone(), node: self.node.clone(), boots, path }))
-            }
-            Err(Some(error)) => Err(self.refused(error)),
-            Err(None) => {
-                self.eprint(IN_USE);
-                self.done(1);
-                Err(Flow::On)
-            }
-        }
-    }
-
-    /// A file's bytes.
-    pub(crate) fn read(&self, path: &str) -> Option<Vec<u8>> {
-        if path.eq_ignore_ascii_case("nul") {
-            return Some(Vec::new());
-        }
-        let path = Disk::normal(&self.cwd, path);
-        Some(self.shared.lock().node(&self.node)?.durable.disk.file(&path)?.bytes.clone())
-    }
-
     async fn simple(&mut self, text: &str, redirects: &[Redirect]) -> Flow {
         let before = (self.out.clone(), self.err.clone(), self.stdin.clone());
         let flow = match self.redirect(redirects) {
@@ -374,109 +223,5 @@ impl Shell {
         };
         (self.out, self.err, self.stdin) = before;
         flow
-    }
-
-    async fn command(&mut self, text: &str, writes: bool) -> Flow {
-        self.unknown = false;
-        let Some(known) = self.find(text) else {
-            if text.trim().is_empty() {
-                return Flow::On;
-            }
-            let name = super::words(text).into_iter().next().unwrap_or_default();
-            self.eprint(&format!(
-                "'{name}' is not recognized as an internal or external command,\r\noperable program or batch file.\r\n"
-            ));
-            self.done(9009);
-            self.unknown = true;
-            return Flow::On;
-        };
-        let args = match Args::read(&self.shared.table, &known, text) {
-            Ok(args) => args,
-            Err(rejection) => {
-                self.eprint(&rejection.text);
-                self.done(rejection.code);
-                return Flow::On;
-            }
-        };
-        let class = args.class.or(writes.then_some(Class::File));
-        let fault = {
-            let mut state = self.shared.lock();
-            if let Some(class) = class {
-                state.record(Actor::Node(self.node.clone()), class, text.trim());
-            }
-            state.faults.on_command(&self.node, text)
-        };
-        let in_use = match fault {
-            Some(FaultKind::Fail { code, text }) => {
-                self.eprint(&format!("{text}\r\n"));
-                self.done(code);
-                return Flow::On;
-            }
-            Some(FaultKind::Hang) => std::future::pending().await,
-            Some(FaultKind::PowerCut { after }) => {
-                let (shared, node) = (self.shared.clone(), self.node.clone());
-                self.shared.runtime.spawn(async move {
-                    shared.pause(after).await;
-                    crate::cluster::power_cut(&shared, &node);
-                });
-                None
-            }
-            Some(fault @ FaultKind::FileInUse { .. }) => Some(fault),
-            _ => None,
-        };
-        commands::run(self, args, in_use).await
-    }
-
-    /// What a command's name stands for; None: nothing that is known here.
-    fn find(&self, text: &str) -> Option<commands::Known> {
-        let first = super::words(text).into_iter().next()?;
-        // `echo.` prints an empty line, `echo(` and `echo:` too.
-        if first.len() > 4 && first.get(..4).is_some_and(|e| e.eq_ignore_ascii_case("echo")) {
-            let mark = first.as_bytes()[4];
-            if b".(:".contains(&mark) {
-                return self.known("echo");
-            }
-        }
-        let path = first.contains('\\').then(|| Disk::normal(&self.cwd, &first));
-        if let Some(path) = &path
-            && let Some(name) = path.to_lowercase().strip_prefix("c:\\windows\\system32\\")
-        {
-            return self.known(name.trim_end_matches(".exe"));
-        }
-        let name = first.to_lowercase();
-        if path.is_none()
-            && let Some(known) = self.known(name.trim_end_matches(".exe"))
-        {
-            return Some(known);
-        }
-        let path = path.unwrap_or_else(|| Disk::normal(&self.cwd, &first));
-        let state = self.shared.lock();
-        let file = state.node(&self.node)?.durable.disk.file(&path)?;
-        if let Some(program) = &file.program {
-            return Some(commands::Known::Installer(program.clone()));
-        }
-        let batch = path.to_lowercase().ends_with(".cmd") || path.to_lowercase().ends_with(".bat");
-        batch.then_some(commands::Known::Batch(path))
-    }
-
-    fn known(&self, name: &str) -> Option<commands::Known> {
-        let name = match name {
-            "md" => "mkdir",
-            "rd" => "rmdir",
-            name => name,
-        };
-        let real = !matches!(name, "shell" | "hotfix" | "service-pack" | "if");
-        (real && self.shared.table.knows(name)).then(|| commands::Known::Word(name.to_owned()))
-    }
-}
-
-/// What the interpreter says of a file that can't be had.
-pub(crate) fn disk_text(error: DiskError) -> &'static str {
-    match error {
-        DiskError::NotFound => "The system cannot find the file specified.\r\n",
-        DiskError::NoPath => "The system cannot find the path specified.\r\n",
-        DiskError::Exists => "A subdirectory or file already exists.\r\n",
-        DiskError::NotEmpty => "The directory is not empty.\r\n",
-        DiskError::Denied => "Access is denied.\r\n",
     }
 }
