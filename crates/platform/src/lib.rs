@@ -7,8 +7,6 @@
 //!
 //! [`LinuxCluster`] is Debian nodes in Pacemaker clusters, [`windows`] server clusters of Windows Server 2003.
 
-#![expect(clippy::result_large_err, reason = "an error says where, why and what to do; it is on no hot path")]
-
 mod debian;
 mod linux;
 mod pacemaker;

@@ -89,7 +89,10 @@ impl Work {
             }
             Action::PutBack { .. } => {
                 let active = active_before(order, &node).map_err(failed)?;
-                let parameters = [("UNITS", QUIET_UNITS.join(" ")), ("ACTIVE", active.join(" "))];
+                let list = order.plan.payload.packages(&node);
+                let staged = if list.is_empty() { String::new() } else { paths::stage(&list_digest(list)) };
+                let parameters =
+                    [("UNITS", QUIET_UNITS.join(" ")), ("ACTIVE", active.join(" ")), ("STAGE", staged)];
                 (include_str!("../scripts/put-back.sh").to_owned(), assign_owned(&parameters))
             }
             Action::Stage { release, .. } => {

@@ -1,4 +1,5 @@
-# Puts back what a run changed on a node beside the patch. Needs: UNITS; ACTIVE, those that were active.
+# Puts back what a run changed on a node beside the patch. Needs: UNITS; ACTIVE, those that were active;
+# STAGE, the directory of the release's files, or nothing.
 act() (
     for unit in $UNITS; do
         drop=/etc/systemd/system/$unit.d
@@ -29,4 +30,5 @@ act() (
     rm -f "$file.kaketsugi-new"
     sync /usr/sbin
     say "policy-rc.d is as it was"
+    [ -z "$STAGE" ] || rm -rf "$STAGE" "$STAGE.part" "$STAGE.apt" "$STAGE.install"
 )

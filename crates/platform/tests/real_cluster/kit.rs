@@ -94,12 +94,17 @@ impl Host for Inside {
 impl Real {
     /// Three nodes with the mail group and a small second one; None where no lab is possible, which is said.
     pub(crate) fn up(test: &str) -> Option<Self> {
+        Self::up_with(test, &Config::mail(3).with_web())
+    }
+
+    /// Any lab. Only the usual one is looked for in `KAKETSUGI_LAB_STATE`.
+    pub(crate) fn up_with(test: &str, config: &Config) -> Option<Self> {
         if !kaketsugi_lab::possible_for(test) {
             return None;
         }
         let lab = match std::env::var_os("KAKETSUGI_LAB_STATE") {
-            Some(state) => Lab::attach(Path::new(&state)).unwrap(),
-            None => Lab::up(&Config::mail(3).with_web()).unwrap(),
+            Some(state) if config.nodes == 3 => Lab::attach(Path::new(&state)).unwrap(),
+            _ => Lab::up(config).unwrap(),
         };
         let estate = estate(&lab);
         let platform = platform(&lab, &estate, "root");

@@ -9,6 +9,7 @@ mod members;
 mod packages;
 mod probe;
 
+use kaketsugi_lab::Config;
 use kit::Real;
 
 #[tokio::test]
@@ -22,6 +23,12 @@ async fn what_is_there_and_what_would_be_installed_is_found_and_nothing_changed(
     freeze::freezing_finds_every_update_and_changes_nothing(&real).await;
     freeze::what_would_leave_nodes_different_is_refused(&real).await;
     probe::what_stands_in_the_way_is_seen(&real).await;
+}
+
+#[tokio::test]
+async fn two_nodes_are_probed() {
+    let Some(real) = Real::up_with("two_nodes_are_probed", &Config::mail(2)) else { return };
+    probe::two_nodes_have_rules_of_their_own(&real).await;
 }
 
 #[tokio::test]

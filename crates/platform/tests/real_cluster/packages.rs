@@ -111,6 +111,8 @@ pub(crate) async fn an_update_goes_on_and_all_else_is_as_before(real: &Real, nam
     let after = real.probe().await;
     assert_eq!(after.servers[&node].settings, before.servers[&node].settings);
     assert_eq!(holds(Condition::PutBack { node: node.clone() }).await, Answer::Yes);
+    assert_eq!(on(&real.lab, name, "ls /var/lib/kaketsugi/stage"), "", "the staged files are gone");
+    assert_eq!(holds(is_installed()).await, Answer::Yes, "the record isn't");
     real.platform.unlock(&token).await.unwrap();
     assert_eq!(on(&real.lab, name, listing), listed, "to the letter");
 }

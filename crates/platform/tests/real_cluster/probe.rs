@@ -3,7 +3,9 @@
 use std::collections::BTreeSet;
 
 use crate::kit::{Real, on, server_id};
-use kaketsugi_estate::{GroupId, GroupRole, GroupState, NodeState, ResourceState, Setting, Trouble};
+use kaketsugi_estate::{
+    GroupId, GroupRole, GroupState, NodeState, QuorumSeen, ResourceState, Setting, Trouble,
+};
 use kaketsugi_platform::{Platform, Question};
 
 pub(crate) async fn a_probe_says_what_is_there(real: &Real) {
@@ -72,11 +74,19 @@ systemd-run -q --collect --unit=test-holder perl /root/hold.pl; sleep 1"#,
     on(lab, "n3", "systemctl stop pacemaker corosync");
     on(lab, "n1", "crm_attribute -t crm_config -n maintenance-mode -v true");
 
+    // No device can fence a node that isn't there: the attempt stays in the history as failed.
+    on(lab, "n2", "stonith_admin --reboot nosuch --timeout 10 || true");
+
     let snapshot = real.probe().await;
     let cluster = &snapshot.clusters[&crate::kit::cluster_id(lab)];
     let server = |name: &str| &snapshot.servers[&server_id(name)];
     assert!(cluster.trouble.contains(&Trouble::MaintenanceMode), "{:?}", cluster.trouble);
     assert!(!cluster.trouble.iter().any(|t| matches!(t, Trouble::Unmanaged { .. })), "said once");
+    assert!(
+        cluster.trouble.contains(&Trouble::FencingFailed { target: "nosuch".into() }),
+        "{:?}",
+        cluster.trouble
+    );
     assert_eq!(cluster.nodes[&server_id("n3")].state, NodeState::Offline);
     assert_eq!(server("n3").cluster_service, Some(false));
     let troubles: BTreeSet<&Trouble> = server("n1").trouble.iter().collect();
@@ -98,7 +108,7 @@ systemd-run -q --collect --unit=test-holder perl /root/hold.pl; sleep 1"#,
         "crm_attribute -t crm_config -n maintenance-mode -D; apt-mark unhold tzdata >/dev/null; \
         systemctl -q disable dovecot.service 2>/dev/null; rm /run/reboot-required",
     );
-    on(lab, "n2", "systemctl stop test-holder");
+    on(lab, "n2", "systemctl stop test-holder; stonith_admin --cleanup --history nosuch");
     lab.wait_ready(std::time::Duration::from_secs(60)).unwrap();
 }
 
@@ -116,4 +126,18 @@ pub(crate) async fn an_account_without_rights_is_told_what_to_do(real: &Real) {
         assert!(admin.servers[id].reached, "{:?}", admin.servers[id].unreached_why);
         assert_eq!(admin.servers[id].trouble, []);
     }
+}
+
+/// votequorum's special rules of two nodes.
+pub(crate) async fn two_nodes_have_rules_of_their_own(real: &Real) {
+    let cluster = &real.probe().await.clusters[&crate::kit::cluster_id(&real.lab)];
+    assert_eq!(cluster.quorum, QuorumSeen { has: Some(true), two_node: true, wait_for_all: true });
+    assert_eq!(cluster.trouble, []);
+    // A stopped corosync says the same by its file.
+    on(&real.lab, "n1", "systemctl stop pacemaker corosync");
+    on(&real.lab, "n2", "systemctl stop pacemaker corosync");
+    let stopped = &real.probe().await.clusters[&crate::kit::cluster_id(&real.lab)];
+    assert_eq!(stopped.quorum, QuorumSeen { has: None, two_node: true, wait_for_all: true });
+    assert!(stopped.nodes.values().all(|n| n.state == NodeState::Offline));
+    assert!(stopped.groups.is_empty() && stopped.configuration.is_none());
 }
