@@ -15,8 +15,13 @@ use crate::state::State;
 use crate::walk::{Walked, ways};
 use crate::{Bounds, Coverage, FaultKind, Moment, Outcome, Trace, Verdict, words};
 
-/// How often a run that has stopped is resumed before it counts as in need of a new plan.
-const RESUMES_MAX: u8 = 4;
+/// How often a run that stops at a step is resumed there before it counts as in need of a new plan: once to learn what
+/// became of the work, once to try again.
+const RESUMES_MAX: u8 = 2;
+
+/// No more crashes while a step has been tried this often: without a bound every crash could be followed by another
+/// attempt and another crash.
+const ATTEMPTS_MAX: u32 = 3;
 
 const SAFE: &str = "nothing happens that must never happen";
 const FINISHES: &str = "a run finishes without a fault";
@@ -55,18 +60,21 @@ struct Ledger {
 enum Edge {
     Plain,
     Crash,
+    Resume,
 }
 
 struct Explorer {
     first: State,
     bounds: Bounds,
     ledger: Arc<Mutex<Ledger>>,
+    /// What came of the plain answers to the state that was looked at last: `actions` needs it, and `next_state` too.
+    answered: Mutex<(u64, Vec<(Way, State)>)>,
 }
 
 impl Explorer {
     fn act(&self, state: &State, act: &Act) -> State {
         match act {
-            Act::Go(way) => host::go(state, *way).0,
+            Act::Go(way) => self.answered(state, *way).unwrap_or_else(|| host::go(state, *way).0),
             Act::Inject(injection) => faults::inject(state, injection),
             Act::Crash => {
                 let mut next = state.clone();
@@ -92,11 +100,18 @@ impl Explorer {
         }
     }
 
+    fn answered(&self, state: &State, way: Way) -> Option<State> {
+        let answered = self.answered.lock().unwrap_or_else(PoisonError::into_inner);
+        let of_this = answered.0 == state.key();
+        answered.1.iter().find(|(known, _)| of_this && *known == way).map(|(_, next)| next.clone())
+    }
+
     fn note(&self, state: &State, act: &Act, next: &State) {
         let mut ledger = self.ledger.lock().unwrap_or_else(PoisonError::into_inner);
         let step = || state.run.current().map_or_else(|| StepId::new("end"), |s| s.id.clone());
         let edge = match act {
             Act::Crash | Act::Go(Way { crash_after: Some(_), .. }) => Edge::Crash,
+            Act::Resume => Edge::Resume,
             _ => Edge::Plain,
         };
         if edge == Edge::Crash && state.faults == 0 {
@@ -138,17 +153,20 @@ impl Model for Explorer {
                 acts.push(Act::GiveUp);
             } else {
                 acts.push(Act::Resume);
-                if !state.restoring {
+                if !state.restoring() {
                     acts.push(Act::Restore);
                 }
             }
             return;
         }
+        let tried = state.run.current().and_then(|s| state.run.steps().get(&s.id)).map_or(0, |s| s.attempts);
+        let crashes = state.run.begun() && tried < ATTEMPTS_MAX;
+        let mut answered = Vec::new();
         for way in ways(state) {
             acts.push(Act::Go(way));
-            if state.run.begun() {
-                let (next, records) = host::go(state, way);
-                let worked = next.job != state.job;
+            let (next, records) = host::go(state, way);
+            if crashes {
+                let worked = next.world() != state.world() || next.job.is_some() && next.job != state.job;
                 // After each of the answer's records but the last, which is a crash in the state that follows; and
                 // before the first one, where work was done that isn't journalled yet.
                 let from = if worked && !records.is_empty() { 0 } else { 1 };
@@ -156,9 +174,11 @@ impl Model for Explorer {
                     acts.push(Act::Go(Way { crash_after: Some(kept), ..way }));
                 }
             }
+            answered.push((way, next));
         }
+        *self.answered.lock().unwrap_or_else(PoisonError::into_inner) = (state.key(), answered);
         let locking = matches!(state.run.next(), Want::Lock { .. } | Want::Ended(_));
-        if state.run.begun() && !locking {
+        if crashes && !locking {
             acts.push(Act::Crash);
         }
         if state.faults < self.bounds.faults_max && state.run.begun() {
@@ -168,6 +188,12 @@ impl Model for Explorer {
 
     fn next_state(&self, state: &State, act: Act) -> Option<State> {
         let mut next = self.act(state, &act);
+        if next.resumed_at.is_some_and(|at| next.progress().0 > at.0) {
+            // The resume has led on: from here it doesn't matter any more that there was one.
+            next.resumed_at = None;
+            next.resumes = 0;
+            next.seal();
+        }
         let by_itself = next.faults == 0 && next.violation.is_none() && next.run.stopped().is_some();
         if by_itself {
             next.violation = rules::stopped_by_itself(&next);
@@ -184,8 +210,7 @@ impl Model for Explorer {
                 state.faults == 0 && state.ending == Some(Ending::Finished)
             }),
             Property::sometimes(SURVIVES, |_, state: &State| {
-                state.faults > 0
-                    && matches!(state.ending, Some(Ending::Finished | Ending::FinishedAfterResume))
+                state.faults > 0 && state.ending == Some(Ending::Finished)
             }),
         ]
     }
@@ -200,7 +225,12 @@ impl Model for Explorer {
 /// Explores a plan that does what it says when nothing goes wrong.
 pub(crate) fn explore(plan: &Arc<Plan>, bounds: &Bounds, walked: &Walked) -> Verdict {
     let ledger = Arc::new(Mutex::new(Ledger::default()));
-    let explorer = Explorer { first: walked.first.clone(), bounds: *bounds, ledger: Arc::clone(&ledger) };
+    let explorer = Explorer {
+        first: walked.first.clone(),
+        bounds: *bounds,
+        ledger: Arc::clone(&ledger),
+        answered: Mutex::new((0, Vec::new())),
+    };
     let checker =
         explorer.checker().finish_when(HasDiscoveries::AnyOf(BTreeSet::from([SAFE]))).spawn_bfs().join();
     let (states, transitions) = (checker.unique_state_count(), checker.state_count());
@@ -247,11 +277,11 @@ fn cells(ledger: &Ledger) -> BTreeMap<CellKey, Cell> {
 
 /// The ends that can be reached from each state without another fault.
 fn ends(ledger: &Ledger, with_crashes: bool) -> HashMap<u64, BTreeSet<Ending>> {
-    let mut before: HashMap<u64, Vec<u64>> = HashMap::new();
+    let mut before: HashMap<u64, Vec<(Edge, u64)>> = HashMap::new();
     for (from, edges) in &ledger.edges {
         for (edge, to) in edges {
-            if with_crashes || *edge == Edge::Plain {
-                before.entry(*to).or_default().push(*from);
+            if with_crashes || *edge != Edge::Crash {
+                before.entry(*to).or_default().push((*edge, *from));
             }
         }
     }
@@ -259,7 +289,10 @@ fn ends(ledger: &Ledger, with_crashes: bool) -> HashMap<u64, BTreeSet<Ending>> {
     let mut todo: VecDeque<(u64, Ending)> = ledger.endings.iter().map(|(k, e)| (*k, *e)).collect();
     while let Some((state, ending)) = todo.pop_front() {
         if ends.entry(state).or_default().insert(ending) {
-            todo.extend(before.get(&state).into_iter().flatten().map(|from| (*from, ending)));
+            todo.extend(before.get(&state).into_iter().flatten().map(|(edge, from)| {
+                let resumed = *edge == Edge::Resume && ending == Ending::Finished;
+                (*from, if resumed { Ending::FinishedAfterResume } else { ending })
+            }));
         }
     }
     ends

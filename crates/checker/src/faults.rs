@@ -169,6 +169,12 @@ pub(crate) fn possible(state: &State) -> Vec<Injection> {
                 });
             }
         }
+        // The work was not begun, and what it needs is looked at again.
+        Want::Probe { .. }
+            if !step.action.only_looks() && state.job.as_ref().is_none_or(|j| j.step != step.id) =>
+        {
+            nodes(state, Moment::Before, &mut all);
+        }
         Want::Probe { .. } | Want::Soak { .. } => nodes(state, Moment::After, &mut all),
         Want::Begin { attempt, .. } => {
             mishaps(state, step, attempt, &mut all);
@@ -215,14 +221,24 @@ fn nodes(state: &State, moment: Moment, all: &mut Vec<Injection>) {
 }
 
 fn first_command(state: &State, step: &Step, attempt: u32) -> Option<Command> {
-    let attempt =
-        Attempt { start: state.run.start(), number: attempt, agreed: state.agreed, restart_asked: false };
+    let attempt = Attempt {
+        start: state.run.start(),
+        number: attempt,
+        agreed: host::agreed(state, step, attempt),
+        restart_asked: false,
+    };
     translate::commands(state.run.plan(), step, attempt).into_iter().next()
 }
 
 /// What can go wrong with the command that is about to be begun.
 fn mishaps(state: &State, step: &Step, attempt: u32, all: &mut Vec<Injection>) {
     let Some(command) = first_command(state, step, attempt) else { return };
+    if state.world().command(&command).is_err() {
+        return;
+    }
+    let has_middle = !state.world().midway(&command).is_empty();
+    let installs = matches!(command, Command::Install { .. });
+    let restarts = matches!(command, Command::Restart { .. });
     let by_person = asks_person(step);
     for mishap in Mishap::ALL {
         let (kind, moment) = match mishap {
@@ -235,7 +251,14 @@ fn mishaps(state: &State, step: &Step, attempt: u32, all: &mut Vec<Injection>) {
         };
         // No connection lies between a person and the screen.
         let of_connections = matches!(mishap, Mishap::AnswerLost | Mishap::ConnectionDrops);
-        if by_person && of_connections || state.world().mishap(&command, mishap).is_none() {
+        let can = match mishap {
+            Mishap::FailsBefore | Mishap::AnswerLost | Mishap::ConnectionDrops => true,
+            Mishap::Hangs => has_middle,
+            // A restart that fails half-way is a node that doesn't come back.
+            Mishap::FailsHalfway => has_middle && !restarts,
+            Mishap::FileInUse => installs,
+        };
+        if by_person && of_connections || !can {
             continue;
         }
         let way = Way { mishap: Some(mishap), ..Way::default() };

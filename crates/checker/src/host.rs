@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use kaketsugi_plan::{Action, Actor, Step, StepId};
-use kaketsugi_run::{End, Input, Record, Want};
+use kaketsugi_run::{End, Input, Mode, Record, Want};
 use kaketsugi_world::{Command, Mishap, World};
 
 use crate::coverage::Ending;
@@ -48,13 +48,24 @@ pub(crate) fn go(state: &State, way: Way) -> (State, Vec<Record>) {
         if let Err(illegal) = run.apply(record.clone()) {
             next.violation = Some(Arc::new(Broken::IllegalRecord { why: illegal.why }.plainly()));
         }
-        if let Record::Attested { evidence } = record {
-            next.attested.insert(evidence.kind, evidence.at);
+        if let Record::Intent { step, attempt } = record {
+            next.agreed = (*attempt > 1 && next.may_retry).then(|| (step.clone(), *attempt));
         }
+        if let Record::Outcome { .. } | Record::AlreadyDone { .. } = record {
+            // The attempt is over: nobody asks after its handle any more.
+            next.job = None;
+            next.agreed = None;
+        }
+    }
+    if next.resumed_at.is_some_and(|then| next.progress().0 > then.0) {
+        // The resume has led on: what comes now has nothing to do with it.
+        next.resumed_at = None;
+        next.resumes = 0;
+        next.may_retry = false;
     }
     let same_want = next.run.next() == want;
     let nothing = records.is_empty() && same_want && next.job == state.job && next.world() == state.world();
-    if nothing && state.idle && next.violation.is_none() {
+    if nothing && state.idle && way.crash_after.is_none() && next.violation.is_none() {
         next.violation = Some(Arc::new(Broken::NoProgress.plainly()));
     }
     next.idle = nothing;
@@ -69,18 +80,12 @@ pub(crate) fn go(state: &State, way: Way) -> (State, Vec<Record>) {
 pub(crate) fn resume(state: &mut State, restore: bool) {
     let stopped = state.run.stopped().is_some();
     let run = Arc::make_mut(&mut state.run);
-    let record = Record::Resumed {
-        epoch: run.token().epoch + 1,
-        restore: restore || state.restoring,
-        // An administrator who resumes after a stop has looked, and says that it may be tried again.
-        retry: stopped,
-        reason: String::new(),
-    };
-    if let Err(illegal) = run.apply(record) {
+    // An administrator who resumes after a stop has looked, and says that it may be tried again.
+    let restore = restore || run.mode() == Mode::Restore;
+    if let Err(illegal) = run.apply(run.resumption(restore, stopped, "")) {
         state.violation = Some(Arc::new(Broken::IllegalRecord { why: illegal.why }.plainly()));
     }
-    state.agreed = stopped;
-    state.restoring |= restore;
+    state.may_retry = stopped;
     state.idle = false;
 }
 
@@ -109,11 +114,7 @@ fn finish(state: &mut State, end: &End) {
             if let Some(broken) = broken {
                 state.violation = Some(Arc::new(broken.plainly()));
             }
-            state.ending = Some(match (state.restoring, state.resumes) {
-                (true, _) => Ending::Restored,
-                (false, 0) => Ending::Finished,
-                (false, _) => Ending::FinishedAfterResume,
-            });
+            state.ending = Some(if state.restoring() { Ending::Restored } else { Ending::Finished });
         }
         End::Drifted(_) => {
             let differences = kaketsugi_run::drift(&state.run.plan().snapshot, &state.seen());
@@ -167,6 +168,12 @@ fn begin(state: &mut State, id: &StepId, attempt: u32, way: Way) -> Input {
     }
 }
 
+/// Whether somebody who looked said that this attempt may be made: an administrator, or the person who makes it.
+pub(crate) fn agreed(state: &State, step: &Step, attempt: u32) -> bool {
+    asks_person(step)
+        || state.agreed.as_ref().is_some_and(|(id, number)| *id == step.id && *number == attempt)
+}
+
 /// Starts a step's work.
 fn start(state: &mut State, step: &Step, attempt: u32, way: Way) {
     let run = Arc::clone(&state.run);
@@ -176,7 +183,7 @@ fn start(state: &mut State, step: &Step, attempt: u32, way: Way) {
         Attempt {
             start: run.start(),
             number: attempt,
-            agreed: state.agreed,
+            agreed: agreed(state, step, attempt),
             restart_asked: way.restart_asked,
         },
     );

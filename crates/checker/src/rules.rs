@@ -108,9 +108,9 @@ fn stale_evidence(state: &State, step: &Step) -> Option<EvidenceKind> {
         return None;
     }
     let oldest = u64::from(plan.estate.policy.backup_age_max_hours) * 3_600_000;
-    let attested = state.attested.get(&EvidenceKind::FullBackup).copied();
     let seen = state.seen();
     let found = seen.evidence.iter().filter(|e| e.kind == EvidenceKind::FullBackup).map(|e| e.at);
+    let attested = state.run.evidence().iter().filter(|e| e.kind == EvidenceKind::FullBackup).map(|e| e.at);
     let newest = found.chain(attested).max();
     let fresh = newest.is_some_and(|at| state.clock().0.saturating_sub(at.0) <= oldest);
     (!fresh).then_some(EvidenceKind::FullBackup)
@@ -174,7 +174,7 @@ pub(crate) fn goal(state: &State) -> Option<Broken> {
             what.push(format!("{setting} on {node} is not as it was found"));
         }
     }
-    if !state.restoring {
+    if !state.restoring() {
         installed(state, &now, &mut what);
         as_before(&plan.snapshot, &now, &mut what);
         if plan.payload.group_upgrade {

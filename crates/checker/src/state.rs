@@ -1,12 +1,11 @@
 //! A state of the exploration: the world, the run machine, and what lies between them.
 
-use std::collections::BTreeMap;
 use std::hash::{DefaultHasher, Hash, Hasher};
 use std::sync::{Arc, OnceLock};
 
-use kaketsugi_estate::{EvidenceKind, Millis, ServerId, Snapshot};
+use kaketsugi_estate::{Millis, ServerId, Snapshot};
 use kaketsugi_plan::StepId;
-use kaketsugi_run::{Run, Want};
+use kaketsugi_run::{Mode, Run};
 use kaketsugi_world::{Command, World};
 
 use crate::coverage::Ending;
@@ -70,15 +69,13 @@ pub(crate) struct State {
     pub(crate) ailing: bool,
     /// Whether two days have passed since the run began.
     pub(crate) late: bool,
-    /// Whether only settings are put back from now on.
-    pub(crate) restoring: bool,
-    /// Whether the administrator allowed another attempt when the run was resumed last.
-    pub(crate) agreed: bool,
+    /// The attempt that began after an administrator had said that it may be made.
+    pub(crate) agreed: Option<(StepId, u32)>,
+    /// Whether that was said when the run was resumed last.
+    pub(crate) may_retry: bool,
     /// Resumes after a stop, and how far the run was at the last one.
     pub(crate) resumes: u8,
     pub(crate) resumed_at: Option<(usize, u32, bool)>,
-    /// What people attested, and when.
-    pub(crate) attested: BTreeMap<EvidenceKind, Millis>,
     pub(crate) violation: Option<Arc<Violation>>,
     pub(crate) ending: Option<Ending>,
     key: u64,
@@ -94,11 +91,10 @@ impl State {
             faults: 0,
             ailing: false,
             late: false,
-            restoring: false,
-            agreed: false,
+            agreed: None,
+            may_retry: false,
             resumes: 0,
             resumed_at: None,
-            attested: BTreeMap::new(),
             violation: None,
             ending: None,
             key: 0,
@@ -142,34 +138,23 @@ impl State {
         (settled, current.map_or(0, |s| s.attempts), current.is_some_and(|s| s.open))
     }
 
-    /// Computes the key. What can't make a difference any more is left out: the epoch, which boot a node is in beyond
-    /// whether it is another than when the step began, and what was captured for steps that are settled.
+    /// Computes the key. What can't make a difference any more is left out: which boot a node is in beyond whether it
+    /// is another than when a step began, and what [`Run::hash_alike`] leaves out.
     pub(crate) fn seal(&mut self) {
         let mut h = DefaultHasher::new();
         self.scene.hash.hash(&mut h);
-        match self.run.next() {
-            Want::Lock { .. } => "lock".hash(&mut h),
-            Want::Unlock { .. } => "unlock".hash(&mut h),
-            want => want.hash(&mut h),
-        }
-        let current = self.run.current().map(|s| &s.id);
-        for (id, step) in self.run.steps() {
-            id.hash(&mut h);
-            (step.settled, step.when, step.attempts > 0).hash(&mut h);
-            if Some(id) == current {
-                (step.attempts, step.open, step.outcome.as_ref().map(std::mem::discriminant)).hash(&mut h);
-                for (node, boot) in step.baseline.iter().flat_map(|b| &b.boots) {
-                    let now = self.scene.snapshot().servers.get(node).and_then(|s| s.boot.as_ref());
-                    (now.map(|now| now == boot)).hash(&mut h);
-                }
-                step.baseline.as_ref().map(|b| b.at).hash(&mut h);
-            }
-        }
-        (self.run.begun(), self.run.finished(), self.run.stopped()).hash(&mut h);
+        let seen = self.scene.snapshot();
+        let boots = seen.servers.iter().filter_map(|(id, s)| Some((id, s.boot.as_ref()?))).collect();
+        self.run.hash_alike(&boots, &mut h);
         (&self.job, self.idle, self.faults, self.ailing, self.late).hash(&mut h);
-        (self.restoring, self.agreed, self.resumes, self.resumed_at, &self.attested).hash(&mut h);
+        (&self.agreed, self.may_retry, self.resumes, self.resumed_at).hash(&mut h);
         (&self.violation, self.ending).hash(&mut h);
         self.key = h.finish();
+    }
+
+    /// Whether only settings are put back from now on.
+    pub(crate) fn restoring(&self) -> bool {
+        self.run.mode() == Mode::Restore
     }
 }
 
