@@ -193,7 +193,8 @@ impl Watch<'_> {
                 let is = self.run.steps().get(step).cloned().unwrap_or_default();
                 assert!(!it.action.work_is_evidence() || is.attempts > 0, "{step} was skipped");
                 if self.run.mode() == Mode::Forward {
-                    self.all_hold(&it.expects, &is.baseline.unwrap_or_else(|| self.now()), "expects");
+                    let begun = is.baseline.as_ref().map_or_else(|| self.now(), |b| Baseline::clone(b));
+                    self.all_hold(&it.expects, &begun, "expects");
                 }
             }
             Record::Stopped { why: Why::AsksBeforeRetry { step } } => {

@@ -323,7 +323,7 @@ async fn fill_the_disk(mount: &str) {
     let before = scene.platform.effects();
     // As long as the disk is full, nobody can go on either, and nothing is done.
     let (mut journal, run, _) = scene.store.open_to_drive("last").unwrap();
-    let refused = journal.append(&run.resumption(false, false, &"x".repeat(5000)), now());
+    let refused = journal.append(&run.resumption(false, false, "x".repeat(5000)), now());
     assert!(matches!(refused, Err(JournalError::Full { .. })), "{refused:?}");
     drop(journal);
     std::fs::remove_file(&filler).unwrap();
