@@ -1,6 +1,7 @@
 //! Typed ids: a server is never taken for a group, whatever both are called.
 
 use std::fmt;
+use std::sync::Arc;
 
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
@@ -36,7 +37,7 @@ macro_rules! id {
         #[derive(Clone, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize, JsonSchema)]
         #[serde(try_from = "String", into = "String")]
         #[schemars(with = "String", extend("minLength" = 1, "maxLength" = 128))]
-        pub struct $name(String);
+        pub struct $name(Arc<str>);
 
         impl $name {
             /// Takes a name as it is written.
@@ -46,7 +47,7 @@ macro_rules! id {
             pub fn new(name: impl Into<String>) -> Result<Self, InvalidId> {
                 let name = name.into();
                 check(&name)?;
-                Ok(Self(name))
+                Ok(Self(name.into()))
             }
 
             /// The name as it is written.
@@ -72,7 +73,7 @@ macro_rules! id {
 
         impl From<$name> for String {
             fn from(id: $name) -> String {
-                id.0
+                id.0.as_ref().to_owned()
             }
         }
 

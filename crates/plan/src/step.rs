@@ -10,14 +10,27 @@ use crate::{Action, Actor, Condition};
 
 /// A step's name: rule or action, target, ordinal. The same in every rendering, event and journal.
 #[derive(Clone, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize, JsonSchema)]
-#[serde(transparent)]
-pub struct StepId(String);
+#[serde(from = "String", into = "String")]
+#[schemars(with = "String")]
+pub struct StepId(std::sync::Arc<str>);
+
+impl From<String> for StepId {
+    fn from(text: String) -> Self {
+        Self(text.into())
+    }
+}
+
+impl From<StepId> for String {
+    fn from(id: StepId) -> Self {
+        id.as_str().to_owned()
+    }
+}
 
 impl StepId {
     /// From its text.
     #[must_use]
     pub fn new(text: impl Into<String>) -> Self {
-        Self(text.into())
+        Self(text.into().into())
     }
 
     /// Its text.

@@ -59,7 +59,7 @@ pub struct StepState {
     /// The answer to its `when`.
     pub when: Option<bool>,
     /// What was captured when it began.
-    pub baseline: Option<Baseline>,
+    pub baseline: Option<Arc<Baseline>>,
     /// How many attempts were intended.
     pub attempts: u32,
     /// Whether the last attempt's end is not in the journal.

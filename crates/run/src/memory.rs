@@ -190,7 +190,7 @@ impl Run {
                 self.renewed += u32::from(state.settled);
                 state.settled = false;
                 state.outcome = None;
-                state.baseline = Some(baseline);
+                state.baseline = Some(std::sync::Arc::new(baseline));
             }
             Record::Intent { step, attempt } => self.intend(&step, attempt),
             Record::Outcome { step, outcome, .. } => {
