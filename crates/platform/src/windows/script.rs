@@ -38,7 +38,6 @@ impl Lines {
     /// A command that may also end with this code, because what it is to bring about is so already.
     pub(super) fn must_or(&mut self, command: impl Into<String>, code: u32) {
         self.0.push(command.into());
-        self.0.push(format!(r#"if "%errorlevel%"=="{code}" set KAKETSUGI_DONE=1"#));
         self.0.push(format!(
             r#"if not "%errorlevel%"=="0" if not "%errorlevel%"=="{code}" exit /b %errorlevel%"#
         ));
