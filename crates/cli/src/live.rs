@@ -50,7 +50,11 @@ impl Live {
             What::Recorded { entry, .. } => {
                 if let Some(text) = record(entry) {
                     let title = self.title.lock().map(|t| t.clone()).unwrap_or_default();
-                    let text = if self.view.is_some() && matches!(entry, Record::Outcome { .. } | Record::AlreadyDone { .. } | Record::When { .. }) {
+                    let text = if self.view.is_some()
+                        && matches!(
+                            entry,
+                            Record::Outcome { .. } | Record::AlreadyDone { .. } | Record::When { .. }
+                        ) {
                         format!("{title}: {text}")
                     } else {
                         format!("  {text}")
@@ -101,7 +105,9 @@ impl View {
     fn new() -> Self {
         let all = MultiProgress::new();
         let step = all.add(ProgressBar::new(1));
-        let style = |template: &str| ProgressStyle::with_template(template).unwrap_or_else(|_| ProgressStyle::default_bar());
+        let style = |template: &str| {
+            ProgressStyle::with_template(template).unwrap_or_else(|_| ProgressStyle::default_bar())
+        };
         step.set_style(style("{spinner} {elapsed} of about {len}s [{bar:20}] {msg}").progress_chars("=> "));
         step.enable_steady_tick(Duration::from_millis(250));
         let groups = all.add(ProgressBar::new_spinner());
@@ -158,12 +164,16 @@ fn record(record: &Record) -> Option<String> {
         Record::Outcome { outcome: Outcome::Cancelled { why }, .. } => {
             Some(kaketsugi_transport::sanitize(&format!("cancelled: {why}")))
         }
-        Record::Outcome { outcome: Outcome::Lost { .. }, .. } => Some("begun, and its end isn't known".into()),
+        Record::Outcome { outcome: Outcome::Lost { .. }, .. } => {
+            Some("begun, and its end isn't known".into())
+        }
         Record::Attested { evidence } => {
             Some(kaketsugi_transport::sanitize(&format!("attested by {}", evidence.by)))
         }
         Record::Finished => Some("finished; all locks are given back".into()),
-        Record::When { .. } | Record::StepBegun { .. } | Record::Intent { .. } | Record::Stopped { .. } => None,
+        Record::When { .. } | Record::StepBegun { .. } | Record::Intent { .. } | Record::Stopped { .. } => {
+            None
+        }
     }
 }
 

@@ -57,7 +57,9 @@ async fn run(cli: Cli, output: &Output) -> Result<Code, Failure> {
         Command::Rehearse { estate, release, faults } => {
             commands::rehearse::run(output, &estate, &release, &faults).await
         }
-        Command::Apply { plan, approve } => commands::apply::run(global, output, &plan, approve.as_deref()).await,
+        Command::Apply { plan, approve } => {
+            commands::apply::run(global, output, &plan, approve.as_deref()).await
+        }
         Command::Resume { run, retry } => commands::resume::run(global, output, &run, false, retry).await,
         Command::Restore { run } => commands::resume::run(global, output, &run, true, false).await,
         Command::Status { run } => commands::status::run(global, output, run.as_deref()),

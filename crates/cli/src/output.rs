@@ -40,7 +40,8 @@ impl Output {
     pub(crate) fn json(self, value: &impl Serialize) {
         let mut out = std::io::stdout().lock();
         // A closed pipe is the reader's wish to hear no more.
-        let _ = serde_json::to_writer(&mut out, value).map_err(std::io::Error::from).and_then(|()| writeln!(out));
+        let _ =
+            serde_json::to_writer(&mut out, value).map_err(std::io::Error::from).and_then(|()| writeln!(out));
         let _ = out.flush();
     }
 
@@ -63,7 +64,11 @@ impl Output {
             let _ = writeln!(err, "\n  {}", kaketsugi_transport::sanitize(&finding.symptom));
             let _ = writeln!(err, "    why it matters: {}", finding.cause);
             let _ = writeln!(err, "    what to do:     {}", finding.remedy);
-            let cites = if finding.cites.is_empty() { String::new() } else { format!("  [{}]", finding.cites.join(", ")) };
+            let cites = if finding.cites.is_empty() {
+                String::new()
+            } else {
+                format!("  [{}]", finding.cites.join(", "))
+            };
             let _ = writeln!(err, "    {}{cites}", finding.code);
         }
     }
@@ -71,7 +76,8 @@ impl Output {
     /// Why a command ended early.
     pub(crate) fn failure(self, failure: &Failure) {
         if self.is_json() {
-            let findings: &[Finding] = if let Failure::Refused { findings } = failure { findings } else { &[] };
+            let findings: &[Finding] =
+                if let Failure::Refused { findings } = failure { findings } else { &[] };
             self.json(&serde_json::json!({
                 "error": failure.to_string(), "exit": failure.code() as u8, "findings": findings,
             }));

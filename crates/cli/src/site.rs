@@ -5,8 +5,8 @@ use std::sync::Arc;
 
 use kaketsugi_estate::file::{ControllerFacts, controller_is_a_node};
 use kaketsugi_estate::{ClusterKind, Estate, Server, ServerId, TransportKind};
-use kaketsugi_platform::Platform;
 use kaketsugi_platform::LinuxCluster;
+use kaketsugi_platform::Platform;
 use kaketsugi_platform::windows::WindowsCluster;
 use kaketsugi_transport::operator::{AskFuture, Operator, Request, Terminal};
 use kaketsugi_transport::{Error, Host, local, ssh};
@@ -34,7 +34,9 @@ pub(crate) fn over(estate: &Estate, hosts: Hosts) -> Result<Box<dyn Platform>, F
             Ok(Box::new(LinuxCluster::new(estate, &hosts, controller)))
         }
         [ClusterKind::Windows] => Ok(Box::new(WindowsCluster::new(estate.clone(), hosts))),
-        [] => Err(Failure::cannot("the estate has no cluster", "Servers that stand alone can't be mended yet.")),
+        [] => {
+            Err(Failure::cannot("the estate has no cluster", "Servers that stand alone can't be mended yet."))
+        }
         _ => Err(Failure::cannot(
             "the estate has clusters of different kinds",
             "One run takes one kind; split the estate file by cluster.",
@@ -61,7 +63,12 @@ pub(crate) fn client(global: &Global) -> Result<ssh::Client, Failure> {
     ssh::Client::new(settings).map_err(cannot)
 }
 
-fn host(client: &ssh::Client, id: &ServerId, server: &Server, global: &Global) -> Result<Arc<dyn Host>, Failure> {
+fn host(
+    client: &ssh::Client,
+    id: &ServerId,
+    server: &Server,
+    global: &Global,
+) -> Result<Arc<dyn Host>, Failure> {
     match server.transport {
         TransportKind::Ssh => {
             let target = ssh::Target {
@@ -73,9 +80,9 @@ fn host(client: &ssh::Client, id: &ServerId, server: &Server, global: &Global) -
                 known_hosts: global.known_hosts.clone().into_iter().collect(),
                 ..ssh::Target::default()
             };
-            let host = client
-                .host(&target)
-                .map_err(|source| Failure::because(format!("{id} can't be reached as it is configured"), source, ""))?;
+            let host = client.host(&target).map_err(|source| {
+                Failure::because(format!("{id} can't be reached as it is configured"), source, "")
+            })?;
             Ok(Arc::new(host))
         }
         TransportKind::Local => Ok(Arc::new(local::Local::new(id.to_string()))),

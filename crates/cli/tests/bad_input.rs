@@ -21,7 +21,8 @@ fn kaketsugi(state: &Path, arguments: &[&str]) -> Output {
 
 /// The exit code, and all that was said.
 fn said(output: &Output) -> (Option<i32>, String) {
-    let text = format!("{}{}", String::from_utf8_lossy(&output.stdout), String::from_utf8_lossy(&output.stderr));
+    let text =
+        format!("{}{}", String::from_utf8_lossy(&output.stdout), String::from_utf8_lossy(&output.stderr));
     // The fancy report breaks lines; words are what counts.
     (output.status.code(), text.split_whitespace().collect::<Vec<_>>().join(" "))
 }
@@ -75,7 +76,9 @@ fn a_host_that_does_not_answer() {
 #[test]
 fn files_that_are_no_plans() {
     in_a_room(|room| {
-        for (name, content) in [("empty", ""), ("text", "hello"), ("json", "{\"schema\": 1}"), ("list", "[1, 2]")] {
+        for (name, content) in
+            [("empty", ""), ("text", "hello"), ("json", "{\"schema\": 1}"), ("list", "[1, 2]")]
+        {
             let file = room.join(name);
             std::fs::write(&file, content).unwrap();
             for command in ["check", "apply"] {
@@ -140,14 +143,17 @@ fn what_is_not_known_is_said() {
 #[test]
 fn json_is_alone_on_stdout() {
     in_a_room(|room| {
-        for arguments in [&["rules"][..], &["releases"], &["status"], &["explain", "E03-CLU-06-OFFLINE"], &["status", "x"]] {
+        for arguments in
+            [&["rules"][..], &["releases"], &["status"], &["explain", "E03-CLU-06-OFFLINE"], &["status", "x"]]
+        {
             let mut all = arguments.to_vec();
             all.extend(["--format", "json"]);
             let output = kaketsugi(room, &all);
             let text = String::from_utf8(output.stdout).unwrap();
             assert!(!text.trim().is_empty(), "{arguments:?}");
             for line in text.lines() {
-                serde_json::from_str::<serde_json::Value>(line).unwrap_or_else(|e| panic!("{arguments:?}: {e}\n{line}"));
+                serde_json::from_str::<serde_json::Value>(line)
+                    .unwrap_or_else(|e| panic!("{arguments:?}: {e}\n{line}"));
             }
         }
     });

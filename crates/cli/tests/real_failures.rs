@@ -105,12 +105,17 @@ fn power_cut_during_an_install() {
     let node = plan
         .steps
         .iter()
-        .find_map(|s| if let Action::Install { node, .. } = &s.action { Some(node.to_string()) } else { None })
+        .find_map(
+            |s| if let Action::Install { node, .. } = &s.action { Some(node.to_string()) } else { None },
+        )
         .unwrap();
     let child = bench.apply(&plan).stdout(Stdio::null()).stderr(Stdio::piped()).spawn().unwrap();
     until("packages are being unpacked", Duration::from_secs(300), || {
         in_work(&bench, "install")
-            && bench.lab.exec(&node, "grep -c ' unpack ' /var/log/dpkg.log || true").is_ok_and(|n| n.trim() != "0")
+            && bench
+                .lab
+                .exec(&node, "grep -c ' unpack ' /var/log/dpkg.log || true")
+                .is_ok_and(|n| n.trim() != "0")
     });
     bench.lab.power_off(&node).unwrap();
     let output = child.wait_with_output().unwrap();

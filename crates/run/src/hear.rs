@@ -93,7 +93,10 @@ impl Run {
 
     /// Conditions that prove a step done and don't hold, judged against what was captured when it first began.
     pub(crate) fn unmet_expects(&self, step: &Step, seen: &Snapshot) -> Vec<(Condition, Answer)> {
-        let begun = self.state(&step.id).and_then(|s| s.baseline.clone()).unwrap_or_else(|| std::sync::Arc::new(baseline(seen)));
+        let begun = self
+            .state(&step.id)
+            .and_then(|s| s.baseline.clone())
+            .unwrap_or_else(|| std::sync::Arc::new(baseline(seen)));
         self.expects(step)
             .into_iter()
             .map(|c| (c.clone(), self.judge(c, seen, &begun)))

@@ -60,7 +60,10 @@ fn approved(output: &Output, plan: &Plan, approve: Option<&str>) -> Result<(), F
         )),
         None if output.can_ask() => {
             output.text(&kaketsugi_plan::render::runbook_text(plan, 100));
-            output.note(&format!("\nTo approve this plan, type the first twelve digits of its hash ({}):", hash.short()));
+            output.note(&format!(
+                "\nTo approve this plan, type the first twelve digits of its hash ({}):",
+                hash.short()
+            ));
             let mut line = String::new();
             std::io::stdin()
                 .read_line(&mut line)

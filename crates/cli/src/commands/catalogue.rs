@@ -8,7 +8,13 @@ pub(crate) fn rules(output: &Output) -> Result<Code, Failure> {
     output.result(&rules, || {
         let mut text = String::new();
         for rule in &rules {
-            text.push_str(&format!("{:<24} {:?}, {:?}\n    {}\n", rule.id.to_string(), rule.kind, rule.force, rule.text));
+            text.push_str(&format!(
+                "{:<24} {:?}, {:?}\n    {}\n",
+                rule.id.to_string(),
+                rule.kind,
+                rule.force,
+                rule.text
+            ));
         }
         text
     });
@@ -18,7 +24,9 @@ pub(crate) fn rules(output: &Output) -> Result<Code, Failure> {
 pub(crate) fn releases(output: &Output) -> Result<Code, Failure> {
     let releases: Vec<_> = kaketsugi_knowledge::releases().iter().collect();
     output.result(&releases, || {
-        let mut text = String::from("debian-updates                 Debian packages: what the nodes' own archives offer now\n");
+        let mut text = String::from(
+            "debian-updates                 Debian packages: what the nodes' own archives offer now\n",
+        );
         for release in &releases {
             text.push_str(&format!("{:<30} {}\n", release.id.to_string(), release.title));
         }

@@ -19,7 +19,11 @@ pub(crate) fn run(output: &Output, files: &[PathBuf]) -> Result<Code, Failure> {
             let line = kaketsugi_transport::sanitize(&hit.line);
             text.push_str(&format!("{}:{}: {}\n  {line}\n", path.display(), hit.line_no, hit.title()));
             for cause in hit.causes() {
-                text.push_str(&format!("  cause:  {}\n  remedy: {}\n", hit.fill(&cause.text), hit.fill(&cause.remedy)));
+                text.push_str(&format!(
+                    "  cause:  {}\n  remedy: {}\n",
+                    hit.fill(&cause.text),
+                    hit.fill(&cause.remedy)
+                ));
             }
             found.push(serde_json::json!({
                 "file": path.display().to_string(), "line": hit.line_no, "text": line,
@@ -37,7 +41,11 @@ fn read(path: &Path) -> Result<Vec<u8>, Failure> {
     if path.as_os_str() == "-" {
         std::io::stdin().take(LOG_BYTES_MAX).read_to_end(&mut bytes).map_err(cannot)?;
     } else {
-        std::fs::File::open(path).map_err(cannot)?.take(LOG_BYTES_MAX).read_to_end(&mut bytes).map_err(cannot)?;
+        std::fs::File::open(path)
+            .map_err(cannot)?
+            .take(LOG_BYTES_MAX)
+            .read_to_end(&mut bytes)
+            .map_err(cannot)?;
     }
     Ok(bytes)
 }

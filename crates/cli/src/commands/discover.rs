@@ -5,8 +5,8 @@ use std::path::Path;
 use std::time::Duration;
 
 use kaketsugi_estate::{
-    Address, Cluster, ClusterId, ClusterKind, Estate, Os, Policy, Product, Rehearsal, Role, Server, ServerId, Snapshot,
-    TransportKind,
+    Address, Cluster, ClusterId, ClusterKind, Estate, Os, Policy, Product, Rehearsal, Role, Server, ServerId,
+    Snapshot, TransportKind,
 };
 use kaketsugi_platform::Question;
 use kaketsugi_transport::{Command, Exit, Host};
@@ -36,10 +36,8 @@ pub(crate) async fn run(
         let probe: ServerId = format!("host {}", number + 1)
             .parse()
             .map_err(|source| Failure::because("the host can't be named", source, ""))?;
-        let one = Estate {
-            servers: BTreeMap::from([(probe.clone(), server.clone())]),
-            ..empty("discover".into())
-        };
+        let one =
+            Estate { servers: BTreeMap::from([(probe.clone(), server.clone())]), ..empty("discover".into()) };
         let hosts = site::hosts(&one, global)?;
         let Some(host) = hosts.get(&probe) else { continue };
         let who = who(host.as_ref(), text).await?;
@@ -104,9 +102,9 @@ fn server(text: &str, r#become: bool) -> Result<Server, Failure> {
         Some((user, place)) => (Some(user.to_owned()), place),
         None => (None, text),
     };
-    let address: Address = place
-        .parse()
-        .map_err(|source| Failure::because(format!("`{text}` names no host"), source, "[user@]host[:port]"))?;
+    let address: Address = place.parse().map_err(|source| {
+        Failure::because(format!("`{text}` names no host"), source, "[user@]host[:port]")
+    })?;
     Ok(Server {
         address,
         transport: TransportKind::Ssh,
@@ -166,15 +164,26 @@ pub(crate) fn seen(snapshot: &Snapshot) -> String {
         for (node, seen) in &cluster.nodes {
             let state = format!("{:?}", seen.state).to_lowercase();
             let version = snapshot.servers.get(node).and_then(|s| s.version.clone()).unwrap_or_default();
-            text.push_str(&format!("  {:<12} {state:<12} {}\n", node.as_str(), kaketsugi_transport::sanitize(&version)));
+            text.push_str(&format!(
+                "  {:<12} {state:<12} {}\n",
+                node.as_str(),
+                kaketsugi_transport::sanitize(&version)
+            ));
         }
         for (group, seen) in &cluster.groups {
             let owner = seen.owner.as_ref().map_or("nowhere", |o| o.as_str());
             let state = format!("{:?}", seen.state).to_lowercase();
-            text.push_str(&format!("  group {:<12} {state:<8} on {owner}, {} resources\n", group.as_str(), seen.resources.len()));
+            text.push_str(&format!(
+                "  group {:<12} {state:<8} on {owner}, {} resources\n",
+                group.as_str(),
+                seen.resources.len()
+            ));
         }
         for trouble in &cluster.trouble {
-            text.push_str(&format!("  in the way: {}\n", kaketsugi_transport::sanitize(&format!("{trouble:?}"))));
+            text.push_str(&format!(
+                "  in the way: {}\n",
+                kaketsugi_transport::sanitize(&format!("{trouble:?}"))
+            ));
         }
     }
     for (id, server) in &snapshot.servers {
@@ -183,7 +192,10 @@ pub(crate) fn seen(snapshot: &Snapshot) -> String {
             text.push_str(&format!("{id} doesn't answer: {}\n", kaketsugi_transport::sanitize(why)));
         }
         for trouble in &server.trouble {
-            text.push_str(&format!("{id}, in the way: {}\n", kaketsugi_transport::sanitize(&format!("{trouble:?}"))));
+            text.push_str(&format!(
+                "{id}, in the way: {}\n",
+                kaketsugi_transport::sanitize(&format!("{trouble:?}"))
+            ));
         }
     }
     text

@@ -31,10 +31,15 @@ pub(crate) fn run(output: &Output, id: &str, plan: Option<&Path>) -> Result<Code
     }
     let Some(citation) = kaketsugi_knowledge::cite(id) else {
         return Err(Failure::cannot(
-            format!("`{id}` is no rule, no source{}", if plan.is_some() { " and no step of this plan" } else { "" }),
+            format!(
+                "`{id}` is no rule, no source{}",
+                if plan.is_some() { " and no step of this plan" } else { "" }
+            ),
             "`kaketsugi rules` lists the rules; for a step name its plan with --plan FILE.",
         ));
     };
-    output.result(&serde_json::json!({ "id": id, "text": citation.text() }), || format!("{id}\n{}", citation.text()));
+    output.result(&serde_json::json!({ "id": id, "text": citation.text() }), || {
+        format!("{id}\n{}", citation.text())
+    });
     Ok(Code::Done)
 }

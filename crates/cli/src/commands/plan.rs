@@ -66,10 +66,9 @@ pub(crate) async fn make(
             "Nothing is planned, and nothing changed anywhere, before every server was reached.",
         ));
     }
-    let payload = platform
-        .freeze(release, &first)
-        .await
-        .map_err(|source| Failure::because(format!("what `{release}` would install can't be settled"), source, ""))?;
+    let payload = platform.freeze(release, &first).await.map_err(|source| {
+        Failure::because(format!("what `{release}` would install can't be settled"), source, "")
+    })?;
     let mut snapshot =
         platform.probe(&Question { payload: Some(&payload), health: true, ..Question::default() }).await;
     snapshot.evidence.extend(estate.evidence.iter().map(|e| kaketsugi_estate::Evidence {

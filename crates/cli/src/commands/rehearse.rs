@@ -72,7 +72,9 @@ pub(crate) async fn run(
         for line in emulation.transcript().of_consequence() {
             output.text(&format!("  {}", kaketsugi_transport::sanitize(&line)));
         }
-        output.text("\nEmulated nodes answer as documents say that Windows does. Nothing here was tried on Windows.");
+        output.text(
+            "\nEmulated nodes answer as documents say that Windows does. Nothing here was tried on Windows.",
+        );
     }
     Ok(code)
 }

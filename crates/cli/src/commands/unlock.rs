@@ -12,7 +12,10 @@ use crate::{files, site};
 
 pub(crate) async fn run(global: &Global, output: &Output, id: &str, reason: &str) -> Result<Code, Failure> {
     if reason.trim().is_empty() {
-        return Err(Failure::cannot("no reason was given", "The reason goes into the journal: --reason \"…\""));
+        return Err(Failure::cannot(
+            "no reason was given",
+            "The reason goes into the journal: --reason \"…\"",
+        ));
     }
     let (mut journal, mut run, _) = files::store(global).take_over(id).map_err(apply::journal_failure)?;
     if run.finished() || !run.begun() {

@@ -19,7 +19,9 @@ pub(crate) struct Bench {
 /// Succeeds while both of the mail group's services greet; run on the controller, where users are.
 fn health(address: &str) -> String {
     let greets = |port: u16, word: &str| {
-        format!("timeout 5 bash -c 'exec 3<>/dev/tcp/{address}/{port} && read -r -t 4 l <&3 && [[ $l == \"{word}\"* ]]'")
+        format!(
+            "timeout 5 bash -c 'exec 3<>/dev/tcp/{address}/{port} && read -r -t 4 l <&3 && [[ $l == \"{word}\"* ]]'"
+        )
     };
     format!("{} && {}", greets(25, "220 "), greets(143, "* OK"))
 }
@@ -93,7 +95,14 @@ impl Bench {
         let out = self.path("plan");
         self.want(
             0,
-            &["plan", estate.to_str().unwrap(), "--release", "debian-updates", "--out", out.to_str().unwrap()],
+            &[
+                "plan",
+                estate.to_str().unwrap(),
+                "--release",
+                "debian-updates",
+                "--out",
+                out.to_str().unwrap(),
+            ],
         );
         serde_json::from_str(&std::fs::read_to_string(out).unwrap()).unwrap()
     }
@@ -120,8 +129,10 @@ impl Bench {
         for node in plan.snapshot.servers.keys() {
             let packages = plan.payload.packages(node);
             assert!(!packages.is_empty(), "{node}: a plan without packages shows nothing");
-            let listed =
-                self.lab.exec(node.as_str(), "dpkg-query -W -f '${Package} ${Version} ${db:Status-Status}\\n'").unwrap();
+            let listed = self
+                .lab
+                .exec(node.as_str(), "dpkg-query -W -f '${Package} ${Version} ${db:Status-Status}\\n'")
+                .unwrap();
             for package in packages {
                 let line = format!("{} {} installed", package.name, package.version);
                 assert!(listed.lines().any(|l| l == line), "{node}: {line} is not there");
@@ -136,7 +147,11 @@ impl Bench {
             let node = node.as_str();
             let restarts = self.lab.exec(node, "needrestart -b").unwrap();
             assert!(!restarts.contains("NEEDRESTART-SVC"), "{node}: {restarts}");
-            assert_eq!(self.configuration(node), configuration, "the configuration of the cluster, seen from {node}");
+            assert_eq!(
+                self.configuration(node),
+                configuration,
+                "the configuration of the cluster, seen from {node}"
+            );
             let left = self.lab.exec(node, "ls /var/lib/kaketsugi/lock 2>/dev/null || true").unwrap();
             assert_eq!(left.trim(), "", "{node}: a lock is left");
         }
