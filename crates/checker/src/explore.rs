@@ -1,6 +1,6 @@
 //! Every way that faults and crashes can lead, by stateright.
 
-use std::collections::{BTreeMap, BTreeSet, HashMap, VecDeque};
+use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use std::sync::{Arc, Mutex, PoisonError};
 
 use kaketsugi_plan::{Plan, StepId};
@@ -49,8 +49,8 @@ type CellKey = (StepId, FaultKind, Moment);
 /// What was explored, for the coverage table.
 #[derive(Default)]
 struct Ledger {
-    edges: HashMap<u64, Vec<(Edge, u64)>>,
-    endings: HashMap<u64, Ending>,
+    edges: BTreeMap<u64, Vec<(Edge, u64)>>,
+    endings: BTreeMap<u64, Ending>,
     cells: BTreeMap<CellKey, BTreeSet<(u64, u64)>>,
     crashes: BTreeMap<StepId, BTreeSet<u64>>,
     over: bool,
@@ -276,8 +276,8 @@ fn cells(ledger: &Ledger) -> BTreeMap<CellKey, Cell> {
 }
 
 /// The ends that can be reached from each state without another fault.
-fn ends(ledger: &Ledger, with_crashes: bool) -> HashMap<u64, BTreeSet<Ending>> {
-    let mut before: HashMap<u64, Vec<(Edge, u64)>> = HashMap::new();
+fn ends(ledger: &Ledger, with_crashes: bool) -> BTreeMap<u64, BTreeSet<Ending>> {
+    let mut before: BTreeMap<u64, Vec<(Edge, u64)>> = BTreeMap::new();
     for (from, edges) in &ledger.edges {
         for (edge, to) in edges {
             if with_crashes || *edge != Edge::Crash {
@@ -285,7 +285,7 @@ fn ends(ledger: &Ledger, with_crashes: bool) -> HashMap<u64, BTreeSet<Ending>> {
             }
         }
     }
-    let mut ends: HashMap<u64, BTreeSet<Ending>> = HashMap::new();
+    let mut ends: BTreeMap<u64, BTreeSet<Ending>> = BTreeMap::new();
     let mut todo: VecDeque<(u64, Ending)> = ledger.endings.iter().map(|(k, e)| (*k, *e)).collect();
     while let Some((state, ending)) = todo.pop_front() {
         if ends.entry(state).or_default().insert(ending) {

@@ -5,7 +5,7 @@ use std::sync::{Arc, OnceLock};
 
 use kaketsugi_estate::{Millis, ServerId, Snapshot};
 use kaketsugi_plan::StepId;
-use kaketsugi_run::{Mode, Run};
+use kaketsugi_run::{Alike, Mode, Run};
 use kaketsugi_world::{Command, World};
 
 use crate::coverage::Ending;
@@ -78,6 +78,7 @@ pub(crate) struct State {
     pub(crate) resumed_at: Option<(usize, u32, bool)>,
     pub(crate) violation: Option<Arc<Violation>>,
     pub(crate) ending: Option<Ending>,
+    alike: Arc<Alike>,
     key: u64,
 }
 
@@ -85,6 +86,7 @@ impl State {
     pub(crate) fn new(world: World, run: Run) -> Self {
         let mut state = Self {
             scene: Scene::new(world),
+            alike: Arc::new(Alike::new(run.plan())),
             run: Arc::new(run),
             job: None,
             idle: false,
@@ -139,13 +141,13 @@ impl State {
     }
 
     /// Computes the key. What can't make a difference any more is left out: which boot a node is in beyond whether it
-    /// is another than when a step began, and what [`Run::hash_alike`] leaves out.
+    /// is another than when a step began, and what [`Alike`] leaves out.
     pub(crate) fn seal(&mut self) {
         let mut h = DefaultHasher::new();
         self.scene.hash.hash(&mut h);
         let seen = self.scene.snapshot();
         let boots = seen.servers.iter().filter_map(|(id, s)| Some((id, s.boot.as_ref()?))).collect();
-        self.run.hash_alike(&boots, &mut h);
+        self.alike.hash(&self.run, &boots, &mut h);
         (&self.job, self.idle, self.faults, self.ailing, self.late).hash(&mut h);
         (&self.agreed, self.may_retry, self.resumes, self.resumed_at).hash(&mut h);
         (&self.violation, self.ending).hash(&mut h);

@@ -1,6 +1,6 @@
 //! The plan when nothing goes wrong, on every way that its questions (`when`) allow: does it do what it says?
 
-use std::collections::{BTreeMap, BTreeSet, HashSet};
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
 use kaketsugi_estate::{GroupId, ServerId};
@@ -44,7 +44,7 @@ pub(crate) fn ways(state: &State) -> Vec<Way> {
 
 struct Walker {
     plan: Arc<Plan>,
-    seen: HashSet<u64>,
+    seen: BTreeSet<u64>,
     found: BTreeMap<StepId, Exposed>,
     due: BTreeSet<StepId>,
     sentences: Vec<String>,
@@ -57,7 +57,7 @@ pub(crate) fn walk(plan: &Arc<Plan>) -> Result<Walked, Box<Verdict>> {
     let first = State::new(world, Run::new(Arc::clone(plan), "check"));
     let mut walker = Walker {
         plan: Arc::clone(plan),
-        seen: HashSet::new(),
+        seen: BTreeSet::new(),
         found: BTreeMap::new(),
         due: BTreeSet::new(),
         sentences: Vec::new(),
