@@ -1,23 +1,53 @@
-//! When two runs go on alike, for those who explore runs by the ten thousand.
+//! When two runs go on alike, for those who explore runs by the hundred thousand.
 
 use std::collections::BTreeMap;
 use std::hash::{Hash, Hasher};
 
 use kaketsugi_estate::{BootId, ServerId};
-use kaketsugi_plan::{Action, StepId};
+use kaketsugi_plan::{Action, Condition, Plan, Step, StepId};
 
-use crate::restore::closes;
+use crate::restore::{closes, opens};
 use crate::{Mode, Run, StepState};
 
-impl Run {
-    /// Hashes what can make a difference to how the run goes on, for runs of one plan whose nodes have started as
-    /// `boots` says. Left out: the epoch, which has to grow and decides nothing; the text of outputs; and of what was
-    /// captured for a step that has begun, everything but its time and whether its nodes have started anew since; and of
-    /// a settled step, how it came to be settled.
+/// Tells runs of one plan apart as far as it makes a difference to how they go on.
+#[derive(Debug, Clone)]
+pub struct Alike {
+    /// For each step, those that it still matters to once it is settled.
+    matters_to: BTreeMap<StepId, Heirs>,
+}
+
+#[derive(Debug, Clone, Default)]
+struct Heirs {
+    /// Steps that put back what it changed.
+    closing: Vec<StepId>,
+    /// Later steps that need what it brought about, and have it begun anew when it didn't last.
+    needing: Vec<StepId>,
+}
+
+impl Alike {
+    /// For the runs of this plan.
+    #[must_use]
+    pub fn new(plan: &Plan) -> Self {
+        let heirs = |at: usize, step: &Step| Heirs {
+            closing: ids(plan.steps.iter().filter(|s| closes(&s.action) && opens(&step.action, &s.action))),
+            needing: ids(plan
+                .steps
+                .iter()
+                .skip(at + 1)
+                .filter(|s| s.requires.iter().any(|c| renews(step, c)))),
+        };
+        let matters_to = plan.steps.iter().enumerate().map(|(i, s)| (s.id.clone(), heirs(i, s))).collect();
+        Self { matters_to }
+    }
+
+    /// Hashes what can make a difference to how a run goes on whose nodes have started as `boots` says. Left out: the
+    /// epoch, which has to grow and decides nothing; the text of outputs; of what was captured for a step that has
+    /// begun, everything but its time and whether its nodes have started anew since; and of a settled step what
+    /// matters to no step that is still to come.
     ///
     /// Nothing else is: a field that is added to the run doesn't compile here until somebody has thought about it.
-    pub fn hash_alike<H: Hasher>(&self, boots: &BTreeMap<&ServerId, &BootId>, state: &mut H) {
-        let Self {
+    pub fn hash<H: Hasher>(&self, run: &Run, boots: &BTreeMap<&ServerId, &BootId>, state: &mut H) {
+        let Run {
             plan: _,
             id: _,
             start,
@@ -33,20 +63,18 @@ impl Run {
             stopped,
             finished,
             now,
-        } = self;
+        } = run;
         // What was captured at the run's begin is the same for all runs that began in the same estate.
         start.is_some().hash(state);
         (locked, mode, put_back, found_closed, retry, renewed).hash(state);
         (evidence, stopped, finished, now).hash(state);
-        let current = self.current().map(|s| &s.id);
         for (id, step) in steps {
             let StepState { when, baseline, attempts, open, outcome, settled } = step;
-            (id, when, open, settled).hash(state);
-            if *settled && current != Some(id) {
-                self.hash_settled(id, *attempts, baseline.is_some(), state);
+            if *settled && !*open {
+                self.hash_settled(run, id, step, state);
                 continue;
             }
-            (attempts, baseline.is_some()).hash(state);
+            (id, when, open, settled, attempts, baseline.is_some()).hash(state);
             outcome.as_ref().map(std::mem::discriminant).hash(state);
             if let Some(baseline) = baseline {
                 baseline.at.hash(state);
@@ -56,15 +84,35 @@ impl Run {
             }
         }
     }
-    /// Of a settled step only this matters: how often it may be tried again by itself if it is one that can be begun
-    /// anew, and, once the run only puts back, all of a step that going forward again would open.
-    fn hash_settled<H: Hasher>(&self, id: &StepId, attempts: u32, began: bool, state: &mut H) {
-        match self.plan.step(id).map(|s| &s.action) {
-            Some(Action::Attest { .. } | Action::Stage { .. } | Action::StopService { .. }) => {
-                attempts.max(1).hash(state);
-            }
-            Some(action) if self.mode == Mode::Forward || !closes(action) => {}
-            _ => (attempts, began).hash(state),
+
+    fn hash_settled<H: Hasher>(&self, run: &Run, id: &StepId, is: &StepState, state: &mut H) {
+        (id, true).hash(state);
+        if run.mode == Mode::Restore {
+            // What was found closed here has to be looked at again forward.
+            (is.when, is.attempts, is.baseline.is_some()).hash(state);
+            return;
+        }
+        let to_come = |step: &StepId| !run.steps.get(step).is_some_and(|s| s.settled && !s.open);
+        let Some(heirs) = self.matters_to.get(id) else { return };
+        if heirs.closing.iter().any(to_come) {
+            (is.attempts > 0 || !is.skipped()).hash(state);
+        }
+        if heirs.needing.iter().any(to_come) {
+            // None or one makes no difference: it begins anew with one more.
+            (is.skipped(), is.attempts.max(1)).hash(state);
         }
     }
+}
+
+/// Whether a step could bring a condition about again; the same question as [`Run::renewable`] asks.
+fn renews(step: &Step, needs: &Condition) -> bool {
+    match (&step.action, needs) {
+        (Action::Attest { evidence }, Condition::Evidence { kind, .. }) => evidence == kind,
+        (Action::Stage { .. } | Action::StopService { .. }, _) => step.expects.contains(needs),
+        _ => false,
+    }
+}
+
+fn ids<'a>(steps: impl Iterator<Item = &'a Step>) -> Vec<StepId> {
+    steps.map(|s| s.id.clone()).collect()
 }

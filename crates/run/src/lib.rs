@@ -16,6 +16,7 @@ mod restore;
 mod want;
 mod within;
 
+pub use alike::Alike;
 pub use drift::drift;
 pub use event::{Event, GroupLine, What};
 pub use machine::{Mode, Run, StepState};

@@ -87,7 +87,7 @@ pub(crate) fn closes(action: &Action) -> bool {
 }
 
 /// Whether `closing` puts back what `action` changed.
-fn opens(action: &Action, closing: &Action) -> bool {
+pub(crate) fn opens(action: &Action, closing: &Action) -> bool {
     match (action, closing) {
         (Action::Drain { node, .. }, Action::Readmit { node: other, .. })
         | (Action::Quiet { node }, Action::PutBack { node: other })
