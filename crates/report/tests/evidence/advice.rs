@@ -136,6 +136,13 @@ fn what_was_left_behind_is_said() {
     let of = script.run().plan().steps.len();
     assert_eq!(text, format!("All {of} steps are done.\nThe evidence: kaketsugi report {ID}"));
 
+    // What was put back by a step is no longer said.
+    let mut script = Script::new(examples::pacemaker());
+    script.until(|s| matches!(&s.action, Action::Drain { node, .. } if node.as_str() == "n3"));
+    let text = next_steps(&script.run()).join("\n");
+    assert!(!text.contains("n2 was put into standby") && !text.contains("cluster service on n2"), "{text}");
+    assert!(text.contains("Timers, service starts and failback on n2 are held back"), "{text}");
+
     let mut script = Script::new(examples::pacemaker());
     script.until(|s| matches!(&s.action, Action::Drain { node, .. } if node.as_str() == "n1"));
     script.begins();
