@@ -53,6 +53,8 @@ fn pool(plan: Arc<Plan>) -> Pool {
 enum Event {
     /// An answer, whether it was wanted or not.
     Hear(Kind),
+    /// An answer to what is wanted, but not the one that was hoped for.
+    Fitting(u8, u8),
     /// The answer that leads on: what the host over the world would say.
     Likely,
     /// The controller dies after this many of the next records.
@@ -104,8 +106,9 @@ fn kind() -> impl Strategy<Value = Kind> {
 
 fn event() -> impl Strategy<Value = Event> {
     prop_oneof![
-        5 => kind().prop_map(Event::Hear),
-        12 => Just(Event::Likely),
+        3 => kind().prop_map(Event::Hear),
+        4 => any::<(u8, u8)>().prop_map(|(kind, seen)| Event::Fitting(kind, seen)),
+        14 => Just(Event::Likely),
         1 => (0..3_u8).prop_map(Event::Crash),
         2 => (proptest::bool::weighted(0.1), any::<bool>())
             .prop_map(|(restore, retry)| Event::Resume { restore, retry }),
@@ -136,7 +139,17 @@ impl Watch<'_> {
         }
         let running = self.run.begun() && self.run.stopped().is_none() && !self.run.finished();
         let stops_at_once = running && matches!(input, Input::Interrupt | Input::LockLost { .. });
+        let before = self.run.next();
         let records = self.run.hear(input);
+        let begins = self.run.next();
+        if let Want::Begin { step, .. } | Want::Ask { step, .. } = &begins
+            && before != begins
+            && self.run.mode() == Mode::Forward
+        {
+            // It was looked at again, and may begin now.
+            let requires = &self.pool.plan.step(step).unwrap().requires;
+            self.all_hold(requires, &self.now(), "requires");
+        }
         if stops_at_once {
             assert!(matches!(records.as_slice(), [Record::Stopped { .. }]), "{records:?}");
         }
@@ -251,6 +264,26 @@ impl Watch<'_> {
         }
     }
 
+    fn fitting(&mut self, kind: u8, seen: u8) {
+        let kinds = match self.run.next() {
+            Want::Probe { .. } | Want::Soak { .. } | Want::Look => {
+                vec![Kind::Seen(seen), Kind::TimeOver(Some(seen)), Kind::TimeOver(None)]
+            }
+            Want::Begin { .. } => vec![Kind::NotSent, Kind::NoAnswer, Kind::Ended(1), Kind::Runs],
+            Want::Poll { .. } => {
+                vec![Kind::NotBegun, Kind::NoAnswer, Kind::Ended(1), Kind::Vanished, Kind::TimeOver(None)]
+            }
+            Want::Ask { .. } => {
+                vec![Kind::PersonDone, Kind::PersonCannot, Kind::NobodyThere, Kind::Seen(seen)]
+            }
+            Want::Lock { .. } | Want::Unlock { .. } => vec![Kind::NotLocked, Kind::NoAnswer],
+            Want::Ended(_) => vec![],
+        };
+        if let Some(kind) = kinds.get(usize::from(kind) % kinds.len().max(1)) {
+            self.hear(self.input(kind));
+        }
+    }
+
     fn input(&self, kind: &Kind) -> Input {
         let seen = |n: &u8| Box::new(self.pool.seen[usize::from(*n) % self.pool.seen.len()].clone());
         match kind {
@@ -288,6 +321,7 @@ fn check(pool: &Pool, events: &[Event]) {
     for event in events {
         match event {
             Event::Hear(kind) => watch.hear(watch.input(kind)),
+            Event::Fitting(kind, seen) => watch.fitting(*kind, *seen),
             Event::Likely => watch.likely(),
             Event::Crash(after) => watch.crash_after = Some(*after),
             Event::Resume { restore, retry } => watch.resume(*restore, *retry),
