@@ -5,6 +5,15 @@ held() {
     cibadmin --query --xpath "//cluster_property_set[@id='$LOCK_ID']/nvpair" 2> /dev/null \
         | sed -n 's/.* value="\([^"]*\)".*/\1/p'
 }
+# A query is answered from this node's copy, which follows the cluster's by a moment: a change that was accepted is
+# waited for, and so is the lock that stood in the way of ours.
+held_at_last() {
+    for try in 1 2 3 4 5 6 7 8 9 10 11 12 13 14 15 16 17 18 19 20; do
+        token=$(held)
+        [ -n "$token" ] && { [ -z "$1" ] || [ "$token" = "$1" ]; } && return
+        sleep 0.5
+    done
+}
 pair() {
     printf '<nvpair id="%s-token" name="%s" value="%s %s"/>' "$LOCK_ID" "$LOCK_ID" "$RUN" "$1"
 }
@@ -12,7 +21,7 @@ pair() {
 said=new
 if ! error=$(cibadmin --create --sync-call --scope crm_config \
     --xml-text "<cluster_property_set id=\"$LOCK_ID\">$(pair "$EPOCH")</cluster_property_set>" 2>&1); then
-    token=$(held)
+    held_at_last ""
     [ -n "$token" ] || { printf '%s\n' "$error" >&2; exit 1; }
     if [ "${token%% *}" != "$RUN" ] || [ "${token##* }" -gt "$EPOCH" ]; then
         printf '%s\n' "$token"
@@ -27,7 +36,7 @@ if ! error=$(cibadmin --create --sync-call --scope crm_config \
     fi
 fi
 # Read back: what counts is what the cluster holds now.
-token=$(held)
+held_at_last "$RUN $EPOCH"
 if [ "$token" != "$RUN $EPOCH" ]; then
     printf '%s\n' "${token:-nobody}"
     exit 97

@@ -8,4 +8,10 @@ if [ "${token##* }" -gt "$EPOCH" ]; then
     printf '%s\n' "$token"
     exit 97
 fi
-exec cibadmin --delete --sync-call --xpath "//cluster_property_set[@id='$LOCK_ID' and nvpair[@value='$token']]"
+cibadmin --delete --sync-call --xpath "//cluster_property_set[@id='$LOCK_ID' and nvpair[@value='$token']]" || exit 1
+# This node's copy follows the cluster's by a moment.
+for try in 1 2 3 4 5 6 7 8 9 10; do
+    cibadmin --query --scope crm_config | grep -q "id=\"$LOCK_ID\"" || exit 0
+    sleep 0.5
+done
+exit 1

@@ -18,9 +18,15 @@ token_is_ours() {
 
 # The same for the cluster's lock, for work that changes the cluster.
 cluster_token_is_ours() {
-    properties=$(cibadmin --query --scope crm_config) || die "the cluster doesn't answer"
-    token=$(printf '%s\n' "$properties" | sed -n "s/.* id=\"$LOCK_ID-token\" .* value=\"\([^\"]*\)\".*/\1/p")
-    [ "${token%% *}" = "$RUN" ] && [ "${token##* }" -ge "$EPOCH" ]
+    # This node's copy follows the cluster's by a moment: a lock that was taken just now may not be in it yet.
+    for try in 1 2 3 4 5 6; do
+        properties=$(cibadmin --query --scope crm_config) || die "the cluster doesn't answer"
+        token=$(printf '%s\n' "$properties" | sed -n "s/.* id=\"$LOCK_ID-token\" .* value=\"\([^\"]*\)\".*/\1/p")
+        [ "${token%% *}" = "$RUN" ] && [ "${token##* }" -ge "$EPOCH" ] && return
+        [ -z "$token" ] || [ "${token%% *}" = "$RUN" ] || return
+        sleep 0.5
+    done
+    return 1
 }
 
 refuse() {

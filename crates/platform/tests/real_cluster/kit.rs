@@ -278,9 +278,9 @@ pub(crate) fn order<'a>(
     Order { plan, step: &plan.steps[number], attempt: 1, token, start }
 }
 
-/// A run's token.
+/// A run's token. No run's id comes twice, also not in a lab that is used again.
 pub(crate) fn token(run: &str, epoch: u64) -> LockSeen {
-    LockSeen { run: run.into(), epoch }
+    LockSeen { run: format!("{run}-{}", std::process::id()), epoch }
 }
 
 /// The output of a command on a node, by the lab's own means.

@@ -1,5 +1,6 @@
 //! Locks on real nodes and in a real cluster: exclusive, all or none, and checked where the work is done.
 
+use kaketsugi_estate::LockSeen;
 use kaketsugi_plan::{Action, baseline};
 use kaketsugi_platform::{Error, Platform, Progress};
 
@@ -32,7 +33,7 @@ pub(crate) async fn of_two_runs_one_gets_all_locks(real: &Real) {
 
     // Taken again and taken over by the same run; an older epoch is refused, and gives nothing back.
     real.platform.lock(&holder).await.unwrap();
-    let raised = token(&holder.run, 2);
+    let raised = LockSeen { epoch: 2, ..holder.clone() };
     real.platform.lock(&raised).await.unwrap();
     assert!(matches!(real.platform.lock(&holder).await, Err(Error::NotOurs { .. })));
     assert!(matches!(real.platform.unlock(&holder).await, Err(Error::NotOurs { .. })));
@@ -51,7 +52,10 @@ pub(crate) async fn of_two_runs_one_gets_all_locks(real: &Real) {
 }
 
 pub(crate) async fn a_lock_that_one_node_refuses_is_taken_nowhere(real: &Real) {
-    on(&real.lab, "n3", "mkdir -p /var/lib/kaketsugi/lock && echo 'stale 7' > /var/lib/kaketsugi/lock/token");
+    let stale = token("stale", 7);
+    let script =
+        format!("mkdir -p /var/lib/kaketsugi/lock && echo '{} 7' > /var/lib/kaketsugi/lock/token", stale.run);
+    on(&real.lab, "n3", &script);
     let refused = real.platform.lock(&token("run-a", 1)).await.unwrap_err();
     assert!(matches!(&refused, Error::NotOurs { found, .. } if found.contains("stale")), "{refused}");
     let snapshot = real.probe().await;
@@ -60,7 +64,7 @@ pub(crate) async fn a_lock_that_one_node_refuses_is_taken_nowhere(real: &Real) {
     assert_eq!(held, ["n3"]);
     assert_eq!(snapshot.clusters[&kit::cluster_id(&real.lab)].lock, None);
     // What `unlock RUN` does: the lock as it was seen is given back.
-    real.platform.unlock(&token("stale", 7)).await.unwrap();
+    real.platform.unlock(&stale).await.unwrap();
     assert!(real.probe().await.servers.values().all(|s| s.lock.is_none()));
 }
 
@@ -90,16 +94,17 @@ pub(crate) async fn a_controller_that_slept_through_a_takeover_does_nothing(real
 
     // The cluster's lock is looked at inside the work as well: here it went to another run behind the node's back.
     real.platform.lock(&awake).await.unwrap();
-    on(
-        &real.lab,
-        "n2",
-        "cibadmin --modify --xml-text '<nvpair id=\"kaketsugi-lock-token\" value=\"run-v 1\"/>'",
-    );
+    let other = token("run-v", 1);
+    let pair = format!("<nvpair id=\"kaketsugi-lock-token\" value=\"{} 1\"/>", other.run);
+    on(&real.lab, "n2", &format!("cibadmin --modify --xml-text '{pair}'"));
     let order = order(&plan, 0, &awake, &start);
     let refused = real.carry_out(&order).await.unwrap_err();
     assert!(matches!(&refused, Error::NotOurs { found, .. } if found.contains("run-v")), "{refused}");
     let after = real.probe().await;
     assert_eq!(after.clusters[&cluster].configuration, snapshot.clusters[&cluster].configuration);
-    real.platform.unlock(&token("run-v", 1)).await.unwrap();
+    real.platform.unlock(&other).await.unwrap();
     real.platform.unlock(&awake).await.unwrap();
+    let freed = real.probe().await;
+    assert_eq!(freed.clusters[&cluster].lock, None);
+    assert!(freed.servers.values().all(|s| s.lock.is_none()));
 }
