@@ -55,7 +55,7 @@ pub(crate) fn cut_offs(plan: &Plan, steps: &[StepLine]) -> Vec<CutOff> {
     let course = |first: usize, last: usize| {
         // What interrupts is an attempt; a step that held already or was skipped did nothing.
         let within = steps.get(first - 1..last).unwrap_or_default();
-        let from = within.iter().rev().find_map(|s| s.attempts.first()).map(|a| a.begun);
+        let from = within.iter().find_map(|s| s.attempts.first()).map(|a| a.begun);
         let Some(end) = within.last() else { return Course::NotReached };
         let proven = matches!(end.result, StepResult::Done | StepResult::HeldAlready);
         match (from, end.ended.filter(|_| proven)) {
