@@ -178,8 +178,13 @@ fn a_half_patched_node_is_not_let_back() {
     host.jobs.insert((install, 1), support::Job::Vanished);
     let run = resume(&plan, &mut records, true, false);
     let mut trail = drive(run, host);
-    let Some(Why::NotReady { step, conditions }) = trail.run.stopped() else { panic!("{:?}", trail.run.stopped()) };
-    assert!(matches!(conditions.as_slice(), [(kaketsugi_plan::Condition::Installed { .. }, Answer::No)]), "{conditions:?}");
+    let Some(Why::NotReady { step, conditions }) = trail.run.stopped() else {
+        panic!("{:?}", trail.run.stopped())
+    };
+    assert!(
+        matches!(conditions.as_slice(), [(kaketsugi_plan::Condition::Installed { .. }, Answer::No)]),
+        "{conditions:?}"
+    );
     assert!(step.as_str().starts_with("readmit"), "{step}");
     assert!(everything_serves(&trail.host));
     // The way forward completes it.
