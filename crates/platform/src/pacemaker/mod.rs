@@ -10,6 +10,7 @@ mod history;
 pub(crate) mod lock;
 pub(crate) mod monitor;
 mod placement;
+mod score;
 pub(crate) mod seen;
 mod trouble;
 pub(crate) mod units;

@@ -7,7 +7,8 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use super::cib::{Bundle, Cib, INFINITY, Unmodelled, add_scores, score};
+use super::cib::{Bundle, Cib, Unmodelled};
+use super::score::{INFINITY, add_scores, score};
 use super::xml::{Element, boolean};
 
 /// Scores and turns of everything that moves as a whole.

@@ -207,7 +207,7 @@ fn group(bundle: &Bundle, monitor: &Monitor, placed: &Placements, names: &Names)
         state: group_state(&resources, owners.len()),
         placement: Placement {
             scores: scores.filter_map(|(node, score)| Some((names.server(node)?.clone(), *score))).collect(),
-            stickiness: bundle.members.iter().fold(0, |sum, m| super::cib::add_scores(sum, m.stickiness)),
+            stickiness: bundle.members.iter().fold(0, |sum, m| super::score::add_scores(sum, m.stickiness)),
             turn: placed.turns.get(&bundle.id).copied().unwrap_or(u32::MAX),
         },
         resources,
