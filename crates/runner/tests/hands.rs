@@ -76,6 +76,31 @@ async fn a_controller_that_waited_for_a_person_is_not_believed_after_a_take_over
 }
 
 #[tokio::test(start_paused = true)]
+async fn a_thawed_controller_asks_nobody() {
+    let plan = exchange();
+    let mut first = Scene::new(&plan);
+    first.behaves_on(&["UPGRADE-EVS"], Behaviour::Forgets);
+    assert!(stopped(first.apply().await));
+    // Somebody goes on with it; the controller freezes while it looks, before it asks again.
+    first.behaves(Behaviour::Prompt);
+    let gate = Arc::new(Semaphore::new(0));
+    let (lock, look) = (first.platform.calls().len(), first.platform.calls().len() + 1);
+    first.platform.mishap(look, Mishap::Frozen(gate.clone()));
+    let second = first.beside();
+    let frozen = tokio::spawn(async move { (first.resume().await, first) });
+    while second.platform.calls().len() <= look {
+        tokio::time::sleep(Duration::from_millis(100)).await;
+    }
+    assert_eq!(second.platform.calls()[lock..], [Call::Lock, Call::Probe]);
+    assert!(finished(second.take_over().await), "{:?}", second.run().stopped());
+    gate.add_permits(1);
+    let (ending, first) = frozen.await.unwrap();
+    assert!(matches!(ending, Some(Err(JournalError::TakenOver { .. }))), "{ending:?}");
+    assert!(first.person.asked().is_empty(), "{:?}", first.person.asked());
+    assert!(!second.person.asked().is_empty());
+}
+
+#[tokio::test(start_paused = true)]
 async fn an_interrupt_stops_at_each_step_and_resume_goes_on() {
     for (name, plan) in plans() {
         for step in 0..plan.steps.len() {

@@ -78,3 +78,44 @@ impl Since {
         std::mem::replace(&mut self.last_chance, true)
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use kaketsugi_run::End;
+
+    use super::*;
+
+    #[tokio::test(start_paused = true)]
+    async fn who_was_frozen_looks_once_more_before_the_time_is_over() {
+        let mut since = Since::default();
+        since.note(&Want::Look);
+        tokio::time::advance(Duration::from_secs(59)).await;
+        assert!(!since.over(60));
+        tokio::time::advance(Duration::from_secs(3600)).await;
+        assert!(!since.over(60), "the last look was an hour ago");
+        assert!(since.over(60));
+        // The time of something else is its own.
+        since.note(&Want::Ended(End::Stopped));
+        assert!(!since.over(60));
+        tokio::time::advance(Duration::from_secs(61)).await;
+        assert!(!since.over(60));
+        assert!(since.over(60));
+    }
+
+    #[test]
+    fn what_does_not_get_through_is_tried_more_and_more_slowly() {
+        let mut since = Since::default();
+        since.note(&Want::Look);
+        assert_eq!(since.pause(), Duration::ZERO);
+        let mut pauses = Vec::new();
+        for _ in 0..5 {
+            since.heard(&Input::NotSent);
+            pauses.push(since.pause());
+            // A look between two tries.
+            since.heard(&Input::Seen(Box::default()));
+        }
+        assert_eq!(pauses, [1, 2, 4, 4, 4].map(|n| n * PACE));
+        since.heard(&Input::Runs);
+        assert_eq!(since.pause(), Duration::ZERO);
+    }
+}
