@@ -92,10 +92,3 @@ fn three_nodes() {
         rolling(3, 5);
     }
 }
-
-#[test]
-fn two_nodes() {
-    if possible_for("two_nodes") {
-        rolling(2, 0);
-    }
-}
