@@ -21,6 +21,8 @@ pub enum Ending {
     Restored,
     /// The run stops safe, and resuming the same plan doesn't lead on: a new plan has to be made from what is there.
     NeedsNewPlan,
+    /// Settings can't all be put back yet, because something is half done: it stops safe, and says what.
+    NotAllRestored,
 }
 
 impl fmt::Display for Ending {
@@ -30,6 +32,7 @@ impl fmt::Display for Ending {
             Self::FinishedAfterResume => "stops; resumed, finishes",
             Self::Restored => "stops; restored",
             Self::NeedsNewPlan => "stops; needs a new plan",
+            Self::NotAllRestored => "stops; can't all be restored yet",
         })
     }
 }
@@ -90,11 +93,14 @@ impl fmt::Display for Empty {
     }
 }
 
+/// One step's part of the table.
+pub type Row = BTreeMap<FaultKind, BTreeMap<Moment, Cell>>;
+
 /// The table.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Coverage {
     /// By step, in the plan's order; by fault; by moment.
-    pub steps: Vec<(StepId, BTreeMap<FaultKind, BTreeMap<Moment, Cell>>)>,
+    pub steps: Vec<(StepId, Row)>,
 }
 
 impl Coverage {
@@ -108,7 +114,7 @@ impl Coverage {
             .steps
             .iter()
             .map(|step| {
-                let mut faults: BTreeMap<FaultKind, BTreeMap<Moment, Cell>> = BTreeMap::new();
+                let mut faults = Row::new();
                 for kind in FaultKind::ALL {
                     for moment in moments(kind) {
                         let cell = filled.remove(&(step.id.clone(), kind, *moment)).unwrap_or_else(|| Cell {

@@ -3,6 +3,7 @@
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use std::sync::{Arc, Mutex, PoisonError};
 
+use kaketsugi_estate::Snapshot;
 use kaketsugi_plan::{Plan, StepId};
 use kaketsugi_run::{End, Want};
 use stateright::{Checker, HasDiscoveries, Model, Property};
@@ -12,12 +13,12 @@ use crate::faults::{self, Injection};
 use crate::host::{self, Way};
 use crate::rules::{self, Broken};
 use crate::state::State;
-use crate::walk::{Walked, ways};
+use crate::walk::{Walked, walk, ways};
 use crate::{Bounds, Coverage, FaultKind, Moment, Outcome, Trace, Verdict, words};
 
 /// How often a run that stops at a step is resumed there before it counts as in need of a new plan: once to learn what
 /// became of the work, once to try again.
-const RESUMES_MAX: u8 = 2;
+const RESUMES_MAX: u8 = 4;
 
 /// No more crashes while a step has been tried this often: without a bound every crash could be followed by another
 /// attempt and another crash.
@@ -53,6 +54,9 @@ struct Ledger {
     endings: BTreeMap<u64, Ending>,
     cells: BTreeMap<CellKey, BTreeSet<(u64, u64)>>,
     crashes: BTreeMap<StepId, BTreeSet<u64>>,
+    dead_ends: BTreeMap<StepId, BTreeSet<String>>,
+    /// What is there where a run has stopped for good or has been restored, each once, with the state's key.
+    left: BTreeMap<u64, (u64, Snapshot)>,
     over: bool,
 }
 
@@ -93,7 +97,8 @@ impl Explorer {
             }
             Act::GiveUp => {
                 let mut next = state.clone();
-                next.ending = Some(Ending::NeedsNewPlan);
+                next.ending =
+                    Some(if state.restoring() { Ending::NotAllRestored } else { Ending::NeedsNewPlan });
                 next.seal();
                 next
             }
@@ -117,6 +122,9 @@ impl Explorer {
         if edge == Edge::Crash && state.faults == 0 {
             ledger.crashes.entry(step()).or_default().insert(state.key());
         }
+        if let (Act::GiveUp, Some(why), false) = (act, state.run.stopped(), state.restoring()) {
+            ledger.dead_ends.entry(step()).or_default().insert(words::stopped(why));
+        }
         match act {
             // The fault's own ways are told apart from the plain one, so that each cell has ends of its own.
             Act::Inject(injection) => {
@@ -132,6 +140,9 @@ impl Explorer {
         }
         if let Some(ending) = next.ending {
             ledger.endings.insert(next.key(), ending);
+            if ending != Ending::Finished {
+                ledger.left.entry(next.scene.hash()).or_insert_with(|| (next.key(), next.seen()));
+            }
         }
     }
 }
@@ -160,7 +171,8 @@ impl Model for Explorer {
             return;
         }
         let tried = state.run.current().and_then(|s| state.run.steps().get(&s.id)).map_or(0, |s| s.attempts);
-        let crashes = state.run.begun() && tried < ATTEMPTS_MAX;
+        // The last resumes at a step are spared, so that what they lead to is seen.
+        let crashes = state.run.begun() && tried < ATTEMPTS_MAX && state.resumes <= RESUMES_MAX / 2;
         let mut answered = Vec::new();
         for way in ways(state) {
             acts.push(Act::Go(way));
@@ -223,7 +235,12 @@ impl Model for Explorer {
 }
 
 /// Explores a plan that does what it says when nothing goes wrong.
-pub(crate) fn explore(plan: &Arc<Plan>, bounds: &Bounds, walked: &Walked) -> Verdict {
+pub(crate) fn explore(
+    plan: &Arc<Plan>,
+    bounds: &Bounds,
+    walked: &Walked,
+    replan: Option<&crate::Replan<'_>>,
+) -> Verdict {
     let ledger = Arc::new(Mutex::new(Ledger::default()));
     let explorer = Explorer {
         first: walked.first.clone(),
@@ -248,11 +265,40 @@ pub(crate) fn explore(plan: &Arc<Plan>, bounds: &Bounds, walked: &Walked) -> Ver
         None if bounds.faults_max > 0 && !shown(SURVIVES) => {
             Outcome::Violation(vacuous("no run in which something failed finishes"))
         }
-        None => Outcome::Safe,
+        None => match replan.and_then(|replan| no_way_on(&ledger, replan)) {
+            Some(trace) => Outcome::Violation(trace),
+            None => Outcome::Safe,
+        },
     };
     let ledger = ledger.lock().unwrap_or_else(PoisonError::into_inner);
     let coverage = Coverage::new(plan, cells(&ledger), &walked.due);
-    Verdict { plan: plan.hash(), bounds: *bounds, outcome, coverage, states, transitions }
+    let needs_new_plan = ledger.dead_ends.clone();
+    Verdict { plan: plan.hash(), bounds: *bounds, outcome, coverage, needs_new_plan, states, transitions }
+}
+
+/// Makes a new plan from everything that a stopped run can leave behind, and walks it.
+fn no_way_on(ledger: &Mutex<Ledger>, replan: &crate::Replan<'_>) -> Option<Trace> {
+    let ledger = ledger.lock().unwrap_or_else(PoisonError::into_inner);
+    ledger.left.values().find_map(|(_, snapshot)| {
+        let why = match replan(snapshot) {
+            Err(why) => format!("no new plan can be made: {why}"),
+            Ok(None) => return None,
+            Ok(Some(plan)) => match walk(&Arc::new(plan)).err()?.outcome {
+                Outcome::Violation(trace) => return Some(after_a_stop(snapshot, trace)),
+                Outcome::Safe | Outcome::OverBound => return None,
+            },
+        };
+        let trace = Trace { sentences: Vec::new(), violation: Broken::NoWayOn { why }.plainly() };
+        Some(after_a_stop(snapshot, trace))
+    })
+}
+
+fn after_a_stop(snapshot: &Snapshot, mut trace: Trace) -> Trace {
+    let mut there = vec!["A run stops, what failed is repaired, and this is there:".to_owned()];
+    there.extend(words::there(snapshot));
+    there.push("A new plan is made from it.".into());
+    there.append(&mut trace.sentences);
+    Trace { sentences: there, ..trace }
 }
 
 /// The cells, with the ends that are reached from each.

@@ -2,18 +2,16 @@
 
 use std::sync::Arc;
 
-use kaketsugi_plan::{Action, Actor, Step, StepId};
+use kaketsugi_plan::{Actor, Step, StepId};
 use kaketsugi_run::{End, Input, Mode, Record, Want};
 use kaketsugi_world::{Command, Mishap, World};
 
 use crate::coverage::Ending;
 use crate::faults::PersonFault;
+use crate::person;
 use crate::rules::{self, Broken};
 use crate::state::{Job, JobState, State};
 use crate::translate::{self, Attempt};
-
-/// Who a person is called in the records.
-const SOMEBODY: &str = "somebody";
 
 /// How the host's next answer comes about.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Default)]
@@ -87,6 +85,10 @@ pub(crate) fn resume(state: &mut State, restore: bool) {
     }
     state.may_retry = stopped;
     state.idle = false;
+    if !stopped {
+        // A crash may have cost the last resume its fruits.
+        state.resumed_at = None;
+    }
 }
 
 /// Ends what had gone wrong, as an administrator would before resuming.
@@ -136,13 +138,13 @@ fn answer(state: &mut State, want: &Want, way: Way) -> Input {
         }
         Want::Begin { step, attempt, .. } => begin(state, step, *attempt, way),
         Want::Poll { step, attempt, .. } => poll(state, step, *attempt),
-        Want::Ask { step, attempt, .. } => ask(state, step, *attempt, way),
+        Want::Ask { step, attempt, .. } => person::ask(state, step, *attempt, way),
         // `go` has dealt with it.
         Want::Ended(_) => Input::Unlocked,
     }
 }
 
-fn is_of(job: &Job, step: &StepId, attempt: u32) -> bool {
+pub(crate) fn is_of(job: &Job, step: &StepId, attempt: u32) -> bool {
     job.step == *step && job.attempt == attempt
 }
 
@@ -175,7 +177,7 @@ pub(crate) fn agreed(state: &State, step: &Step, attempt: u32) -> bool {
 }
 
 /// Starts a step's work.
-fn start(state: &mut State, step: &Step, attempt: u32, way: Way) {
+pub(crate) fn start(state: &mut State, step: &Step, attempt: u32, way: Way) {
     let run = Arc::clone(&state.run);
     let left = translate::commands(
         run.plan(),
@@ -264,7 +266,7 @@ fn set_job(state: &mut State, is: JobState) {
 }
 
 /// What is at work comes to its end, and what follows it begins.
-fn go_on(state: &mut State) {
+pub(crate) fn go_on(state: &mut State) {
     let Some(job) = &mut state.job else { return };
     let Some(first) = (!job.left.is_empty()).then(|| job.left.remove(0)) else { return };
     let restarts = matches!(first, Command::Restart { .. });
@@ -307,61 +309,6 @@ fn poll(state: &mut State, id: &StepId, attempt: u32) -> Input {
         JobState::Hung => Input::Runs,
         JobState::Ended(code) => Input::Ended { code, output: String::new() },
         JobState::Vanished => Input::Vanished { output: String::new() },
-    }
-}
-
-/// A person is asked. The machine looks while the person works, and when the person says so.
-fn ask(state: &mut State, id: &StepId, attempt: u32, way: Way) -> Input {
-    let run = Arc::clone(&state.run);
-    let Some(step) = run.plan().step(id) else { return Input::NobodyThere };
-    let done = Input::PersonDone { by: SOMEBODY.into(), at: state.clock() };
-    if matches!(step.action, Action::Attest { .. }) {
-        return match way.person {
-            Some(PersonFault::Cannot) => Input::PersonCannot { why: "not today".into() },
-            Some(PersonFault::Absent) => Input::NobodyThere,
-            _ => done,
-        };
-    }
-    match way.person {
-        Some(PersonFault::Cannot) => return Input::PersonCannot { why: "not today".into() },
-        Some(PersonFault::Absent) => return Input::NobodyThere,
-        Some(PersonFault::Lies) => return done,
-        Some(PersonFault::Forgets) | None => {}
-    }
-    let begun = state.job.as_ref().filter(|j| is_of(j, id, attempt)).map(|j| j.is);
-    let last = |state: &State| Box::new(state.seen());
-    match begun {
-        None => {
-            start(state, step, attempt, way);
-            // The machine looks at what is half done, and must not take it for done.
-            if state.job.as_ref().is_some_and(|j| j.is == JobState::Running) {
-                Input::Seen(last(state))
-            } else {
-                said(state, done, way)
-            }
-        }
-        Some(JobState::Running) => {
-            go_on(state);
-            match state.job.as_ref().map(|j| j.is) {
-                Some(JobState::Running) => Input::Seen(last(state)),
-                _ => said(state, done, way),
-            }
-        }
-        Some(JobState::Ended(0 | 3010)) => done,
-        Some(JobState::Hung) if !state.idle => Input::Seen(last(state)),
-        Some(JobState::Hung) => Input::TimeOver { last: Some(last(state)) },
-        Some(JobState::Ended(_) | JobState::Vanished) => Input::PersonCannot { why: "it didn't work".into() },
-    }
-}
-
-fn said(state: &State, done: Input, way: Way) -> Input {
-    match state.job.as_ref().map(|j| j.is) {
-        // A person restarts a node and waits for it.
-        Some(JobState::Ended(0 | 3010) | JobState::Vanished) if way.person == Some(PersonFault::Forgets) => {
-            Input::Seen(Box::new(state.seen()))
-        }
-        Some(JobState::Ended(0 | 3010) | JobState::Vanished) => done,
-        _ => Input::PersonCannot { why: "it didn't work".into() },
     }
 }
 

@@ -8,8 +8,8 @@
 //! | question | module |
 //! |---|---|
 //! | what does an action do in the world's words? | `translate` |
-//! | how does the host answer what the machine wants? | `host` |
-//! | what can go wrong here? | `faults` |
+//! | how does the host, or a person, answer what the machine wants? | `host`, `person` |
+//! | what can go wrong here? | `faults`, `kinds` |
 //! | may this be ordered; is the goal reached? | `rules` |
 //! | does the plan do what it says when nothing goes wrong? | `walk` |
 //! | what can come of it when something does? | `explore` |
@@ -21,6 +21,8 @@ mod coverage;
 mod explore;
 mod faults;
 mod host;
+mod kinds;
+mod person;
 mod rules;
 mod state;
 mod translate;
@@ -30,19 +32,34 @@ mod words;
 
 use std::sync::Arc;
 
+use kaketsugi_estate::Snapshot;
 use kaketsugi_plan::Plan;
 
-pub use coverage::{Cell, Coverage, Empty, Ending};
-pub use faults::{FaultKind, Moment};
+pub use coverage::{Cell, Coverage, Empty, Ending, Row};
+pub use kinds::{FaultKind, Moment};
 pub use rules::{Broken, Violation};
 pub use verdict::{Bounds, Outcome, Trace, Verdict};
+
+/// Makes a new plan from what a stopped run left behind. `Ok(None)`: nothing is left to do.
+pub type Replan<'a> = dyn Fn(&Snapshot) -> Result<Option<Plan>, String> + 'a;
 
 /// Explores a plan within bounds.
 #[must_use]
 pub fn check(plan: &Plan, bounds: &Bounds) -> Verdict {
+    check_on(plan, bounds, None)
+}
+
+/// The same, and from wherever a stopped run can't go on, or has been restored, a new plan is made and walked too: it
+/// has to lead to the goal.
+#[must_use]
+pub fn check_with(plan: &Plan, bounds: &Bounds, replan: &Replan<'_>) -> Verdict {
+    check_on(plan, bounds, Some(replan))
+}
+
+fn check_on(plan: &Plan, bounds: &Bounds, replan: Option<&Replan<'_>>) -> Verdict {
     let plan = Arc::new(plan.clone());
     match walk::walk(&plan) {
-        Ok(walked) => explore::explore(&plan, bounds, &walked),
+        Ok(walked) => explore::explore(&plan, bounds, &walked, replan),
         Err(verdict) => *verdict,
     }
 }

@@ -53,6 +53,8 @@ pub enum Broken {
     NoProgress,
     /// The machine wrote a record that its own journal can't hold.
     IllegalRecord { why: String },
+    /// What a stopped run left behind can't be planned from.
+    NoWayOn { why: String },
     /// Nothing that should be shown was shown: the check would prove nothing.
     Vacuous { what: String },
 }
@@ -275,6 +277,7 @@ impl fmt::Display for Broken {
             Self::StopsByItself { why } => write!(f, "the run stops although nothing went wrong: {why:?}"),
             Self::NoProgress => f.write_str("the run neither stops nor goes on"),
             Self::IllegalRecord { why } => write!(f, "the run's journal can't go on: {why}"),
+            Self::NoWayOn { why } => f.write_str(why),
             Self::Vacuous { what } => write!(f, "the check would prove nothing: {what}"),
         }
     }

@@ -26,6 +26,10 @@ impl Scene {
         Arc::new(Self { hash: hasher.finish(), world, snapshot: OnceLock::new() })
     }
 
+    pub(crate) fn hash(&self) -> u64 {
+        self.hash
+    }
+
     pub(crate) fn snapshot(&self) -> &Snapshot {
         self.snapshot.get_or_init(|| self.world.observe())
     }

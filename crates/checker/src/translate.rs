@@ -2,7 +2,7 @@
 
 use std::collections::BTreeSet;
 
-use kaketsugi_estate::{ClusterId, GroupId, ResourceId, ResourceState, ServerId};
+use kaketsugi_estate::{ClusterId, GroupId, ReleaseState, ResourceId, ResourceState, ServerId};
 use kaketsugi_plan::{Action, Baseline, Condition, Content, Payload, Plan, ServiceNeed, Step};
 use kaketsugi_world::{Command, ReleaseFacts};
 
@@ -73,13 +73,16 @@ pub(crate) fn commands(plan: &Plan, step: &Step, attempt: Attempt<'_>) -> Vec<Co
         Action::Install { node, release } => {
             let packages =
                 plan.payload.find(release).is_some_and(|p| matches!(p.content, Content::Packages(_)));
+            // Whoever approved a plan that begins with a half-installed node has agreed to its completion.
+            let found = plan.snapshot.servers.get(node).and_then(|s| s.releases.get(release));
+            let planned = attempt.number == 1 && found == Some(&ReleaseState::Partial);
             let install = Command::Install {
                 node: node.clone(),
                 release: release.clone(),
                 restart_asked: attempt.restart_asked,
-                agreed: attempt.agreed && attempt.number > 1,
+                agreed: planned || attempt.agreed && attempt.number > 1,
             };
-            if packages && attempt.number > 1 {
+            if packages && (planned || attempt.number > 1) {
                 vec![Command::ConfigurePackages { node: node.clone() }, install]
             } else {
                 vec![install]

@@ -1,6 +1,8 @@
 //! What is found.
 
-use kaketsugi_plan::PlanHash;
+use std::collections::{BTreeMap, BTreeSet};
+
+use kaketsugi_plan::{PlanHash, StepId};
 use serde::{Deserialize, Serialize};
 
 use crate::{Coverage, Violation};
@@ -46,6 +48,9 @@ pub struct Verdict {
     pub outcome: Outcome,
     /// What was explored.
     pub coverage: Coverage,
+    /// Where a run may stop so that the same plan can't go on even after the repair, and why, in sentences: there a new
+    /// plan is made from what is there.
+    pub needs_new_plan: BTreeMap<StepId, BTreeSet<String>>,
     /// How many different states were looked at.
     pub states: usize,
     /// How many transitions between them.

@@ -168,6 +168,7 @@ impl Walker {
             bounds: Bounds { faults_max: 0, ..Bounds::default() },
             outcome: Outcome::Violation(Trace { sentences: self.sentences, violation }),
             coverage: Coverage::default(),
+            needs_new_plan: BTreeMap::new(),
             states: self.seen.len(),
             transitions: self.transitions,
         }

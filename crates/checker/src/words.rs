@@ -1,5 +1,6 @@
 //! A way through the exploration, in sentences.
 
+use kaketsugi_estate::Snapshot;
 use kaketsugi_plan::{Plan, StepId};
 use kaketsugi_run::{Outcome, Record, Why};
 
@@ -35,7 +36,8 @@ pub(crate) fn record(plan: &Plan, record: &Record) -> String {
     }
 }
 
-fn stopped(why: &Why) -> String {
+/// Why a run stopped.
+pub(crate) fn stopped(why: &Why) -> String {
     let unmet = |conditions: &[(kaketsugi_plan::Condition, kaketsugi_plan::Answer)]| {
         conditions.iter().map(|(c, a)| format!("“{c}”: {a:?}")).collect::<Vec<_>>().join("; ")
     };
@@ -61,4 +63,24 @@ pub(crate) fn injected(injection: &Injection) -> String {
         Injected::Way(_) => format!("FAULT: {}.", injection.kind),
         Injected::LongPause => "Two days pass.".into(),
     }
+}
+
+/// What is there, a sentence for each server and group.
+pub(crate) fn there(snapshot: &Snapshot) -> Vec<String> {
+    let mut sentences = Vec::new();
+    for (id, server) in &snapshot.servers {
+        let releases: Vec<_> = server.releases.iter().map(|(r, s)| format!("{r} {s:?}")).collect();
+        let service = server.cluster_service.map_or("unknown", |s| if s { "runs" } else { "is stopped" });
+        let state = snapshot.clusters.values().find_map(|c| c.nodes.get(id)).map(|n| n.state);
+        sentences
+            .push(format!("{id}: {}; the cluster service {service}; node {state:?}.", releases.join(", ")));
+    }
+    for (id, group) in snapshot.clusters.values().flat_map(|c| &c.groups) {
+        let owner = group.owner.as_ref().map_or("nowhere", |o| o.as_str());
+        sentences.push(format!("{id}: {:?} on {owner}, version {:?}.", group.state, group.version));
+    }
+    for trouble in snapshot.clusters.values().flat_map(|c| &c.trouble) {
+        sentences.push(format!("Trouble: {trouble:?}."));
+    }
+    sentences
 }

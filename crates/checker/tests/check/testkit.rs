@@ -1,10 +1,12 @@
 //! Estates for tests, and the plans that the planner makes of them, to be broken on purpose.
-#![expect(dead_code, reason = "not every way of breaking a plan is used yet")]
 
 use std::collections::{BTreeMap, BTreeSet};
 
 use kaketsugi_estate::*;
-use kaketsugi_plan::{Action, Content, Package, Payload, Plan, RestartNeed, ServiceNeed, Step, StepId};
+use kaketsugi_plan::{
+    Action, Actor, Condition, Content, Exposure, Interruption, Package, Payload, Phase, Plan, Recovery,
+    RestartNeed, ServiceNeed, Step, StepId, Target,
+};
 
 pub(crate) fn id<T: std::str::FromStr>(name: &str) -> T
 where
@@ -226,5 +228,78 @@ fn chain(plan: &mut Plan) {
 pub(crate) fn careless(plan: &mut Plan) {
     for step in &mut plan.steps {
         step.requires.clear();
+    }
+}
+
+/// Two nodes of Debian updates, written by hand: no planner has a part in it.
+pub(crate) fn by_hand() -> Plan {
+    let mut plan = debian(&["n1", "n2"], ServiceNeed::Either);
+    plan.payload.restart = RestartNeed::Never;
+    plan.steps = ["n2", "n1"].into_iter().flat_map(one_node_by_hand).collect();
+    let mut last = step_by_hand(Action::Verify { target: Target::Cluster(id("c")) });
+    last.expects = vec![Condition::Healthy { cluster: id("c"), group: id("mail") }];
+    for node in ["n1", "n2"] {
+        last.expects.push(Condition::NodeState {
+            cluster: id("c"),
+            node: id(node),
+            state: NodeState::Online,
+        });
+        last.expects.push(Condition::Installed { node: id(node), release: id("debian-updates") });
+    }
+    plan.steps.push(last);
+    for (step, node) in plan.steps.iter_mut().zip(["n1", "n1", "n1", "n2", "n2", "n2"]) {
+        // While one node is out, the other one's failure takes the group down.
+        step.exposes = vec![Exposure { node: id(node), groups: vec![id("mail")] }];
+    }
+    let cut = Interruption { cluster: id("c"), group: id("mail"), phase: Phase::Whole, expected_seconds: 10 };
+    plan.steps[3].interrupts = vec![cut];
+    for settings in plan.snapshot.servers.values_mut() {
+        settings.staged = BTreeSet::from([id("debian-updates")]);
+    }
+    chain(&mut plan);
+    plan
+}
+
+fn one_node_by_hand(name: &'static str) -> [Step; 3] {
+    let (cluster, node, release) =
+        (id::<ClusterId>("c"), id::<ServerId>(name), id::<ReleaseId>("debian-updates"));
+    let is = |state| Condition::NodeState { cluster: cluster.clone(), node: node.clone(), state };
+    let mut drain = step_by_hand(Action::Drain { cluster: cluster.clone(), node: node.clone() });
+    drain.requires = vec![
+        Condition::OthersOnline { cluster: cluster.clone(), except: vec![node.clone()] },
+        Condition::NoTrouble { cluster: cluster.clone() },
+    ];
+    drain.expects =
+        vec![is(NodeState::Standby), Condition::NodeEmpty { cluster: cluster.clone(), node: node.clone() }];
+    let mut install = step_by_hand(Action::Install { node: node.clone(), release: release.clone() });
+    install.requires = vec![Condition::NodeEmpty { cluster: cluster.clone(), node: node.clone() }];
+    install.expects = vec![Condition::Installed { node: node.clone(), release: release.clone() }];
+    install.recovery = Recovery::ForwardOnly;
+    let mut readmit = step_by_hand(Action::Readmit { cluster: cluster.clone(), node: node.clone() });
+    readmit.requires = vec![Condition::Installed { node: node.clone(), release }];
+    readmit.expects = vec![is(NodeState::Online)];
+    [drain, install, readmit]
+}
+
+fn step_by_hand(action: Action) -> Step {
+    let on = action.node().map_or("c", ServerId::as_str);
+    Step {
+        id: StepId::new(format!("{}/{on}", action.name())),
+        title: format!("{} on {on}", action.name()),
+        action,
+        actor: Actor::Machine,
+        instruction: None,
+        after: Vec::new(),
+        when: None,
+        requires: Vec::new(),
+        expects: Vec::new(),
+        cites: Vec::new(),
+        interrupts: Vec::new(),
+        exposes: Vec::new(),
+        recovery: Recovery::Redo,
+        point_of_no_return: false,
+        unreachable: Vec::new(),
+        expected_seconds: 5,
+        timeout_seconds: 300,
     }
 }

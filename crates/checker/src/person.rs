@@ -1,0 +1,68 @@
+//! Plays the person whom the run machine asks.
+
+use std::sync::Arc;
+
+use kaketsugi_plan::{Action, StepId};
+use kaketsugi_run::Input;
+
+use crate::faults::PersonFault;
+use crate::host::{Way, go_on, is_of, start};
+use crate::state::{JobState, State};
+
+/// Who a person is called in the records.
+const SOMEBODY: &str = "somebody";
+
+/// A person is asked. The machine looks while the person works, and when the person says so.
+pub(crate) fn ask(state: &mut State, id: &StepId, attempt: u32, way: Way) -> Input {
+    let run = Arc::clone(&state.run);
+    let Some(step) = run.plan().step(id) else { return Input::NobodyThere };
+    let done = Input::PersonDone { by: SOMEBODY.into(), at: state.clock() };
+    if matches!(step.action, Action::Attest { .. }) {
+        return match way.person {
+            Some(PersonFault::Cannot) => Input::PersonCannot { why: "not today".into() },
+            Some(PersonFault::Absent) => Input::NobodyThere,
+            _ => done,
+        };
+    }
+    match way.person {
+        Some(PersonFault::Cannot) => return Input::PersonCannot { why: "not today".into() },
+        Some(PersonFault::Absent) => return Input::NobodyThere,
+        Some(PersonFault::Lies) => return done,
+        Some(PersonFault::Forgets) | None => {}
+    }
+    let begun = state.job.as_ref().filter(|j| is_of(j, id, attempt)).map(|j| j.is);
+    let last = |state: &State| Box::new(state.seen());
+    match begun {
+        None => {
+            start(state, step, attempt, way);
+            // The machine looks at what is half done, and must not take it for done.
+            if state.job.as_ref().is_some_and(|j| j.is == JobState::Running) {
+                Input::Seen(last(state))
+            } else {
+                said(state, done, way)
+            }
+        }
+        Some(JobState::Running) => {
+            go_on(state);
+            match state.job.as_ref().map(|j| j.is) {
+                Some(JobState::Running) => Input::Seen(last(state)),
+                _ => said(state, done, way),
+            }
+        }
+        Some(JobState::Ended(0 | 3010)) => done,
+        Some(JobState::Hung) if !state.idle => Input::Seen(last(state)),
+        Some(JobState::Hung) => Input::TimeOver { last: Some(last(state)) },
+        Some(JobState::Ended(_) | JobState::Vanished) => Input::PersonCannot { why: "it didn't work".into() },
+    }
+}
+
+fn said(state: &State, done: Input, way: Way) -> Input {
+    match state.job.as_ref().map(|j| j.is) {
+        // A person restarts a node and waits for it.
+        Some(JobState::Ended(0 | 3010) | JobState::Vanished) if way.person == Some(PersonFault::Forgets) => {
+            Input::Seen(Box::new(state.seen()))
+        }
+        Some(JobState::Ended(0 | 3010) | JobState::Vanished) => done,
+        _ => Input::PersonCannot { why: "it didn't work".into() },
+    }
+}

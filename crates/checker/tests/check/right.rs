@@ -1,0 +1,126 @@
+//! Plans that are right are safe: one written by hand, with its numbers pinned, and those that the planner makes for
+//! healthy estates.
+
+use kaketsugi_checker::{Bounds, Ending, FaultKind, Outcome, Verdict, check};
+use kaketsugi_plan::{Plan, ServiceNeed};
+
+use crate::testkit;
+
+fn safe(plan: &Plan) -> Verdict {
+    let verdict = check(plan, &Bounds::default());
+    if let Outcome::Violation(trace) = &verdict.outcome {
+        panic!("{trace}");
+    }
+    assert_eq!(verdict.outcome, Outcome::Safe);
+    verdict
+}
+
+/// What every exploration must have shown, whatever the plan.
+fn shows_enough(verdict: &Verdict) {
+    let ends = verdict.coverage.ends();
+    for end in [Ending::Finished, Ending::FinishedAfterResume, Ending::Restored] {
+        assert!(ends.contains_key(&end), "no run {end}");
+    }
+    for (step, kind, moment, cell) in verdict.coverage.cells() {
+        let filled = cell.places > 0;
+        assert_ne!(
+            filled,
+            cell.empty.is_some(),
+            "{step}, {kind}, {moment}: a cell is filled or says why not"
+        );
+        if filled {
+            assert!(!cell.ends.is_empty(), "{step}, {kind}, {moment}: a fault leads to some end");
+            assert!(cell.ends_with_crashes.is_superset(&cell.ends), "{step}, {kind}, {moment}");
+        }
+        if filled && kind == FaultKind::None {
+            assert!(cell.crashes > 0, "{step}: crashed at every step");
+            assert!(cell.ends.contains(&Ending::Finished), "{step}");
+        }
+    }
+}
+
+/// A change of what is explored is noticed here. The numbers may change with the run machine, the world or the faults;
+/// then somebody looks why.
+#[test]
+fn a_plan_by_hand_with_its_numbers() {
+    let verdict = safe(&testkit::by_hand());
+    shows_enough(&verdict);
+    let coverage = &verdict.coverage;
+    assert_eq!((verdict.states, verdict.transitions), (3982, 6690));
+    assert_eq!((coverage.faults(), coverage.crashes()), (298, 57));
+}
+
+#[test]
+fn three_nodes_of_debian() {
+    let verdict = safe(&testkit::debian(&["n1", "n2", "n3"], ServiceNeed::Either));
+    shows_enough(&verdict);
+}
+
+#[test]
+fn two_nodes_of_debian_with_the_stack_stopped() {
+    let verdict = safe(&testkit::debian(&["n1", "n2"], ServiceNeed::Stopped));
+    shows_enough(&verdict);
+}
+
+#[test]
+fn the_service_pack_of_exchange_2003() {
+    let verdict = safe(&testkit::exchange("exchange-2003-sp2"));
+    shows_enough(&verdict);
+}
+
+#[test]
+fn a_hotfix_of_exchange_2003() {
+    let verdict = safe(&testkit::exchange("exchange-2003-kb916803"));
+    shows_enough(&verdict);
+}
+
+#[test]
+fn the_same_plan_gives_the_same_verdict() {
+    let plan = testkit::exchange("exchange-2003-kb916803");
+    let (first, second) = (safe(&plan), safe(&plan));
+    assert_eq!(serde_json::to_string(&first).unwrap(), serde_json::to_string(&second).unwrap());
+    let read: Verdict = serde_json::from_str(&serde_json::to_string(&first).unwrap()).unwrap();
+    assert_eq!(read, first);
+}
+
+#[test]
+fn more_states_than_the_bound_allows_are_said() {
+    let plan = testkit::exchange("exchange-2003-kb916803");
+    let verdict = check(&plan, &Bounds { states_max: 500, ..Bounds::default() });
+    assert_eq!(verdict.outcome, Outcome::OverBound);
+    assert!(!verdict.is_safe());
+}
+
+#[test]
+fn without_faults_only_crashes_are_explored() {
+    let plan = testkit::debian(&["n1", "n2", "n3"], ServiceNeed::Either);
+    let verdict = check(&plan, &Bounds { faults_max: 0, ..Bounds::default() });
+    assert_eq!(verdict.outcome, Outcome::Safe);
+    assert_eq!(verdict.coverage.faults(), 0);
+    assert!(verdict.coverage.crashes() > 100, "{}", verdict.coverage.crashes());
+    assert_eq!(verdict.needs_new_plan.len(), 0, "a crash alone never needs one");
+}
+
+/// From wherever a run can stop, repaired and restored or not, the planner finds a way to the goal.
+#[test]
+fn whatever_a_stopped_run_leaves_behind_can_be_planned_from() {
+    for plan in [
+        testkit::exchange("exchange-2003-kb916803"),
+        testkit::exchange("exchange-2003-sp2"),
+        testkit::debian(&["n1", "n2"], ServiceNeed::Stopped),
+        testkit::debian(&["n1", "n2", "n3"], ServiceNeed::Either),
+    ] {
+        let replan = |now: &kaketsugi_estate::Snapshot| match kaketsugi_planner::plan(
+            &plan.estate,
+            now,
+            &plan.payload,
+        ) {
+            Ok(plan) => Ok((!plan.steps.is_empty()).then_some(plan)),
+            Err(refused) => Err(format!("{:#?}", refused.findings)),
+        };
+        let verdict = kaketsugi_checker::check_with(&plan, &Bounds::default(), &replan);
+        if let Outcome::Violation(trace) = &verdict.outcome {
+            panic!("{trace}");
+        }
+    }
+}
