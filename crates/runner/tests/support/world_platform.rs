@@ -294,9 +294,12 @@ fn lost(host: ServerId) -> Error {
 #[async_trait]
 impl Platform for WorldPlatform {
     async fn probe(&self, _question: &Question<'_>) -> Snapshot {
+        // A controller that freezes in it wakes up with what was seen before.
+        let (mut seen, lock) = {
+            let state = self.state();
+            (Snapshot { taken_at: now(), ..state.world.observe() }, state.lock.clone())
+        };
         let mishap = self.called(Call::Probe).await;
-        let state = self.state();
-        let mut seen = Snapshot { taken_at: now(), ..state.world.observe() };
         if mishap.is_some() {
             for server in seen.servers.values_mut() {
                 *server = kaketsugi_estate::ServerSeen {
@@ -307,7 +310,7 @@ impl Platform for WorldPlatform {
             seen.clusters.clear();
         }
         for server in seen.servers.values_mut().filter(|s| s.reached) {
-            server.lock.clone_from(&state.lock);
+            server.lock.clone_from(&lock);
         }
         seen
     }
