@@ -55,8 +55,8 @@ struct Ledger {
     cells: BTreeMap<CellKey, BTreeSet<(u64, u64)>>,
     crashes: BTreeMap<StepId, BTreeSet<u64>>,
     dead_ends: BTreeMap<StepId, BTreeSet<String>>,
-    /// What is there where a run has stopped for good or has been restored, each once, with the state's key.
-    left: BTreeMap<u64, (u64, Snapshot)>,
+    /// What is there where a run has been restored, each once.
+    left: BTreeMap<u64, Snapshot>,
     over: bool,
 }
 
@@ -140,8 +140,8 @@ impl Explorer {
         }
         if let Some(ending) = next.ending {
             ledger.endings.insert(next.key(), ending);
-            if ending != Ending::Finished {
-                ledger.left.entry(next.scene.hash()).or_insert_with(|| (next.key(), next.seen()));
+            if ending == Ending::Restored {
+                ledger.left.entry(next.scene.hash()).or_insert_with(|| next.seen());
             }
         }
     }
@@ -276,10 +276,10 @@ pub(crate) fn explore(
     Verdict { plan: plan.hash(), bounds: *bounds, outcome, coverage, needs_new_plan, states, transitions }
 }
 
-/// Makes a new plan from everything that a stopped run can leave behind, and walks it.
+/// Makes a new plan from everything that a stopped and restored run can leave behind, and walks it.
 fn no_way_on(ledger: &Mutex<Ledger>, replan: &crate::Replan<'_>) -> Option<Trace> {
     let ledger = ledger.lock().unwrap_or_else(PoisonError::into_inner);
-    ledger.left.values().find_map(|(_, snapshot)| {
+    ledger.left.values().find_map(|snapshot| {
         let why = match replan(snapshot) {
             Err(why) => format!("no new plan can be made: {why}"),
             Ok(None) => return None,
@@ -294,7 +294,8 @@ fn no_way_on(ledger: &Mutex<Ledger>, replan: &crate::Replan<'_>) -> Option<Trace
 }
 
 fn after_a_stop(snapshot: &Snapshot, mut trace: Trace) -> Trace {
-    let mut there = vec!["A run stops, what failed is repaired, and this is there:".to_owned()];
+    let mut there =
+        vec!["A run stops, what failed is repaired, settings are put back, and this is there:".to_owned()];
     there.extend(words::there(snapshot));
     there.push("A new plan is made from it.".into());
     there.append(&mut trace.sentences);

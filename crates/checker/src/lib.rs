@@ -49,8 +49,8 @@ pub fn check(plan: &Plan, bounds: &Bounds) -> Verdict {
     check_on(plan, bounds, None)
 }
 
-/// The same, and from wherever a stopped run can't go on, or has been restored, a new plan is made and walked too: it
-/// has to lead to the goal.
+/// The same, and from wherever a stopped run has been restored a new plan is made and walked too: it has to lead to the
+/// goal.
 #[must_use]
 pub fn check_with(plan: &Plan, bounds: &Bounds, replan: &Replan<'_>) -> Verdict {
     check_on(plan, bounds, Some(replan))

@@ -98,8 +98,13 @@ pub(crate) fn operator(output: &Output) -> Box<dyn Operator> {
     if !output.can_ask() {
         return Box::new(Nobody);
     }
+    Box::new(Terminal::new(account()))
+}
+
+/// Who started this program, as the journal and the report name them.
+pub(crate) fn account() -> String {
     let who = ["SUDO_USER", "USER", "LOGNAME"].iter().find_map(|name| std::env::var(name).ok());
-    Box::new(Terminal::new(who.unwrap_or_else(|| "the person at the terminal".into())))
+    who.unwrap_or_else(|| "the person at the terminal".into())
 }
 
 /// Nobody is there: steps for people wait until the run is resumed.

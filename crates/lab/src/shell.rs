@@ -67,7 +67,6 @@ pub(crate) fn wait_for<T>(
 }
 
 /// Does nothing for a while.
-#[expect(clippy::disallowed_methods, reason = "the lab's threads are its own; no async code waits on them")]
 pub(crate) fn pause(time: Duration) {
     std::thread::sleep(time);
 }

@@ -292,7 +292,6 @@ fn figure_gap(what: &str, report: &MailReport) {
     println!("FIGURE {what}, seen by a mail client: {} ({} mails)", gaps.join(" + "), report.accepted.len());
 }
 
-#[expect(clippy::disallowed_methods, reason = "a test's thread waits for a cluster")]
 fn wait(seconds: u64) {
     std::thread::sleep(Duration::from_secs(seconds));
 }

@@ -1,6 +1,6 @@
 //! The cluster's own reactions, run to quiescence at once.
 
-use kaketsugi_estate::{ClusterKind, ServerId};
+use kaketsugi_estate::{BootId, ClusterKind, ServerId};
 
 use crate::World;
 use crate::{pacemaker, windows};
@@ -64,8 +64,12 @@ impl World {
         server.lost = false;
         server.service = false;
         server.formed = false;
-        server.boots += 1;
-        server.truth.boot = Some(kaketsugi_estate::BootId(format!("{node}, start {}", server.boots)));
+        // A snapshot that was taken from another world may hold an id that this one would give again.
+        let before = server.truth.boot.take();
+        while server.truth.boot.is_none() || server.truth.boot == before {
+            server.boots += 1;
+            server.truth.boot = Some(BootId(format!("{node}, start {}", server.boots)));
+        }
         server.truth.reached = true;
         server.truth.unreached_why = None;
         server.truth.cluster_service = Some(false);

@@ -101,7 +101,7 @@ fn without_faults_only_crashes_are_explored() {
     assert_eq!(verdict.needs_new_plan.len(), 0, "a crash alone never needs one");
 }
 
-/// From wherever a run can stop, repaired and restored or not, the planner finds a way to the goal.
+/// From wherever a run can stop, repaired and restored, the planner finds a way to the goal.
 #[test]
 fn whatever_a_stopped_run_leaves_behind_can_be_planned_from() {
     for plan in [

@@ -5,8 +5,9 @@ use std::sync::Arc;
 
 use kaketsugi_plan::Plan;
 use kaketsugi_platform::Platform;
+use kaketsugi_report::Machines;
 use kaketsugi_run::{End, Run, Why};
-use kaketsugi_runner::{Driver, Ending, Interrupt, Journal};
+use kaketsugi_runner::{Driver, Ending, Interrupt, Journal, Note};
 use kaketsugi_transport::operator::Operator;
 
 use crate::args::Global;
@@ -37,6 +38,13 @@ pub(crate) async fn run(
     let operator = site::operator(output);
     let store = files::store(global);
     let (mut journal, id) = store.begin(&plan, kaketsugi_runner::now()).map_err(journal_failure)?;
+    let how = if approve.is_some() { "by --approve" } else { "at the terminal" };
+    for (note, text) in [
+        (Note::ApprovedBy, format!("{}, {how}", site::account())),
+        (Note::Machines, Machines::Real.as_str().to_owned()),
+    ] {
+        journal.note(note, &text).map_err(journal_failure)?;
+    }
     let mut run = Run::new(Arc::new(plan), id.clone());
     if !output.is_json() {
         output.note(&format!("Run {id}. Should this terminal be lost: kaketsugi resume {id}\n"));
@@ -44,7 +52,7 @@ pub(crate) async fn run(
     let code = drive(output, platform.as_ref(), operator.as_ref(), &mut journal, &mut run).await;
     if !run.begun() {
         // A run that never began leaves nothing to resume.
-        let _ = std::fs::remove_file(journal.path());
+        journal.discard();
     }
     code
 }

@@ -1,10 +1,5 @@
 //! A real OpenSSH server on a free port of the loopback, with keys and settings of its own.
 
-#![expect(
-    clippy::disallowed_methods,
-    reason = "a test's fixture may wait while its only thread has nothing else to do"
-)]
-
 use std::fs;
 use std::net::{TcpListener, TcpStream};
 use std::os::unix::fs::PermissionsExt;
