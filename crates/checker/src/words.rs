@@ -49,6 +49,7 @@ pub(crate) fn stopped(why: &Why) -> String {
         Why::StepFailed { step, conditions } if conditions.is_empty() => format!("`{step}` failed"),
         Why::StepFailed { step, conditions } => format!("`{step}` failed ({})", unmet(conditions)),
         Why::Stuck { step } => format!("`{step}` doesn't end"),
+        Why::Silent { step, .. } => format!("the node doesn't answer while `{step}` is in work"),
         Why::StepLost { step } => format!("nobody knows how `{step}` ended"),
         Why::AsksBeforeRetry { step } => format!("`{step}` isn't tried again unasked"),
         Why::WaitsForPerson { step } => format!("`{step}` waits for a person"),

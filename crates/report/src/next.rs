@@ -31,9 +31,12 @@ pub fn next_steps(run: &Run) -> Vec<String> {
             lines.extend(why::seen(stopped).into_iter().map(|seen| format!("  {seen}")));
             let found = outcome.map(|o| stops::diagnosed(run, o)).unwrap_or_default();
             lines.extend(found.into_iter().flat_map(|d| {
-                let line = d.line.map(|line| format!("    {}", line.trim()));
-                let said = [format!("    {}", d.cause), format!("    {}", d.remedy)];
-                std::iter::once(format!("  {}:", d.title)).chain(line).chain(said)
+                let mut said = vec![format!("  {}:", d.title)];
+                said.extend(
+                    d.line.iter().flat_map(|l| l.lines()).map(|line| format!("    | {}", line.trim())),
+                );
+                said.extend([format!("    {}", d.cause), format!("    {}", d.remedy)]);
+                said
             }));
         }
         None => {

@@ -3,7 +3,7 @@
 use std::collections::BTreeSet;
 
 use kaketsugi_estate::{Millis, Product};
-use kaketsugi_knowledge::{Diagnosis, Platform, diagnose, diagnoses};
+use kaketsugi_knowledge::{Diagnosis, Match, Platform, diagnose, diagnoses};
 use kaketsugi_plan::StepId;
 use kaketsugi_run::{Outcome, Record, Run, Why};
 use kaketsugi_runner::Entry;
@@ -13,6 +13,9 @@ use crate::why;
 
 /// More causes than this help nobody at night.
 const DIAGNOSES_MAX: usize = 5;
+
+/// Lines that are shown before one that a diagnosis knows.
+const CONTEXT_LINES: usize = 3;
 
 /// A stop.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -40,7 +43,7 @@ pub struct Diagnosed {
     pub id: String,
     /// What is wrong.
     pub title: String,
-    /// The line that shows it; None: the exit code does.
+    /// The line that shows it, after the lines before it; None: the exit code does.
     pub line: Option<String>,
     /// Why it happens.
     pub cause: String,
@@ -95,7 +98,7 @@ pub(crate) fn diagnosed(run: &Run, outcome: &Outcome) -> Vec<Diagnosed> {
             Some(Diagnosed {
                 id: m.diagnosis.id.clone(),
                 title,
-                line: Some(m.line.clone()),
+                line: Some(in_context(&m)),
                 cause: cause.text,
                 remedy: cause.remedy,
             })
@@ -116,6 +119,12 @@ pub(crate) fn diagnosed(run: &Run, outcome: &Outcome) -> Vec<Diagnosed> {
         });
     }
     found
+}
+
+/// The line with those right before it: a script's own words stand there.
+fn in_context(found: &Match) -> String {
+    let before = &found.before[found.before.len().saturating_sub(CONTEXT_LINES)..];
+    before.iter().chain([&found.line]).map(|line| line.trim_end()).collect::<Vec<_>>().join("\n")
 }
 
 fn speaks_of(product: Product, diagnosis: &Diagnosis) -> bool {

@@ -14,6 +14,7 @@ pub(crate) fn step_of(why: &Why) -> Option<&StepId> {
         | Why::CannotBegin { step }
         | Why::StepFailed { step, .. }
         | Why::Stuck { step }
+        | Why::Silent { step, .. }
         | Why::StepLost { step }
         | Why::AsksBeforeRetry { step }
         | Why::WaitsForPerson { step } => Some(step),
@@ -54,6 +55,14 @@ pub(crate) fn happened(run: &Run, why: &Why, outcome: Option<&Outcome>) -> Strin
             let patience = run.plan().step(step).map(|s| words::duration(s.timeout_seconds.into()));
             let patience = patience.unwrap_or_else(|| "its time".into());
             format!("{named} was begun, and after {patience} its end is not in sight.")
+        }
+        Why::Silent { step, seconds } => {
+            let node = run.plan().step(step).and_then(|s| s.action.node());
+            let node = node.map_or_else(|| "its node".into(), ToString::to_string);
+            let silence = words::duration((*seconds).into());
+            format!(
+                "{named} was begun, and {node} has not answered for {silence}: its power or its network is gone. Whether the work went on there is not known."
+            )
         }
         Why::StepLost { .. } => {
             format!(
@@ -122,6 +131,12 @@ pub(crate) fn next(run: &Run, why: &Why) -> Vec<String> {
         Why::StepFailed { .. } | Why::StepLost { .. } => {
             lines.push(format!("Read its output: kaketsugi report {id}"));
             lines.push(after_failure(step, &resume, matches!(why, Why::StepLost { .. })));
+        }
+        Why::Silent { .. } => {
+            lines.push(format!("{} Switch it on, or mend its network.", reach(step)));
+            lines.push(format!(
+                "When it answers: {resume}. It looks first how far the work came, and then waits for it, completes it, or says why not."
+            ));
         }
         Why::Stuck { .. } => {
             lines.push(format!("{} Do not start an installer by hand.", reach(step)));

@@ -69,12 +69,12 @@ impl Alike {
         (locked, mode, put_back, found_closed, retry, renewed).hash(state);
         (evidence, stopped, finished, now).hash(state);
         for (id, step) in steps {
-            let StepState { when, baseline, attempts, open, outcome, settled } = step;
+            let StepState { when, baseline, attempts, open, missed, outcome, settled } = step;
             if *settled && !*open {
                 self.hash_settled(run, id, step, state);
                 continue;
             }
-            (id, when, open, settled, attempts, baseline.is_some()).hash(state);
+            (id, when, open, missed, settled, attempts, baseline.is_some()).hash(state);
             outcome.as_ref().map(std::mem::discriminant).hash(state);
             if let Some(baseline) = baseline {
                 baseline.at.hash(state);

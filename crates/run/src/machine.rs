@@ -64,6 +64,8 @@ pub struct StepState {
     pub attempts: u32,
     /// Whether the last attempt's end is not in the journal.
     pub open: bool,
+    /// Whether the run stopped amid the open attempt because nothing was heard of it, and somebody went on.
+    pub missed: bool,
     /// How the last attempt ended.
     pub outcome: Option<Outcome>,
     /// Whether it needs nothing more.

@@ -9,7 +9,7 @@ use crate::before::asks;
 use crate::machine::Transient;
 use crate::record::EvidenceRecord;
 use crate::restore::closes;
-use crate::{Illegal, Mode, Outcome, Record, Run, StepState};
+use crate::{Illegal, Mode, Outcome, Record, Run, StepState, Why};
 
 impl Run {
     /// Whether a record may follow on what the journal holds.
@@ -169,7 +169,11 @@ impl Run {
                 self.locked = false;
                 self.retry = retry;
                 self.renewed = 0;
-                self.stopped = None;
+                if let Some(Why::Silent { step, .. } | Why::Stuck { step }) = self.stopped.take()
+                    && let Some(state) = self.steps.get_mut(&step)
+                {
+                    state.missed = true;
+                }
                 self.turn(restore);
                 self.now = Transient::Fresh;
             }
@@ -216,6 +220,7 @@ impl Run {
         let state = self.steps.entry(step.clone()).or_default();
         state.attempts = attempt;
         state.open = true;
+        state.missed = false;
         self.now = Transient::Ready { tries: 0 };
     }
 

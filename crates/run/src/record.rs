@@ -161,10 +161,17 @@ pub enum Why {
         /// Conditions that prove it done and don't hold.
         conditions: Vec<(Condition, Answer)>,
     },
-    /// A step is begun and its node doesn't say how far it is, or takes longer than it may.
+    /// A step is begun and takes longer than it may.
     Stuck {
         /// The step.
         step: StepId,
+    },
+    /// A step is begun and its node, which should be there all the time, doesn't answer.
+    Silent {
+        /// The step.
+        step: StepId,
+        /// For how long it was asked in vain.
+        seconds: u32,
     },
     /// A step was begun and its end can't be known: a power cut, a killed installer.
     StepLost {

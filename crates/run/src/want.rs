@@ -31,7 +31,7 @@ pub enum Want {
         within_seconds: u32,
     },
     /// Look how far the work is; answer [`Input::Ended`], [`Input::Runs`], [`Input::NotBegun`], [`Input::Vanished`],
-    /// [`Input::NoAnswer`], or [`Input::TimeOver`].
+    /// [`Input::NoAnswer`], [`Input::Silent`], or [`Input::TimeOver`].
     Poll {
         /// The step.
         step: StepId,
@@ -143,6 +143,11 @@ pub enum Input {
     },
     /// Nobody is there to be asked.
     NobodyThere,
+    /// Nothing has got through to the node for so long that it can't be waited for: its power may be gone.
+    Silent {
+        /// For how long, in seconds.
+        seconds: u32,
+    },
     /// The want came up for as long as it may.
     TimeOver {
         /// What was seen last; None when there was nothing to see.

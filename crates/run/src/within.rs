@@ -56,6 +56,11 @@ impl Run {
             Input::NotSent if !asked_after => self.not_begun(step, false),
             Input::NotBegun if asked_after => self.not_begun(step, true),
             Input::Vanished { output } if asked_after => self.vanished(step, output),
+            Input::Silent { seconds }
+                if asked_after && !step.action.node().is_some_and(|n| self.may_be_unreachable(n)) =>
+            {
+                stop(Why::Silent { step: step.id.clone(), seconds })
+            }
             Input::TimeOver { .. } if asked_after => stop(Why::Stuck { step: step.id.clone() }),
             Input::TimeOver { .. } => stop(Why::CannotBegin { step: step.id.clone() }),
             _ => Vec::new(),
@@ -96,9 +101,14 @@ impl Run {
             self.now = Transient::Verifying { code: None, output };
             return Vec::new();
         }
-        let attempts = self.state(&step.id).map_or(0, |s| s.attempts);
-        let again = step.recovery == Recovery::Redo && attempts < ATTEMPTS_MAX;
-        self.lost(step, output, again)
+        let (attempts, missed) = self.state(&step.id).map_or((0, false), |s| (s.attempts, s.missed));
+        let again = match step.recovery {
+            Recovery::Redo => true,
+            // Somebody was told that the node doesn't answer, has looked after it, and said to go on.
+            Recovery::ForwardOnly => missed,
+            Recovery::Undo | Recovery::Ask => false,
+        };
+        self.lost(step, output, again && attempts < ATTEMPTS_MAX)
     }
 
     fn lost(&self, step: &Step, output: String, goes_on: bool) -> Vec<Record> {

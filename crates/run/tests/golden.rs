@@ -114,6 +114,7 @@ fn every_kind() -> Vec<Record> {
         Record::Finished,
         stopped(Why::CannotBegin { step: step() }),
         stopped(Why::LocksLeft { by: "n2 doesn't answer".into() }),
+        stopped(Why::Silent { step: step(), seconds: 180 }),
     ]
 }
 
@@ -141,16 +142,17 @@ fn kinds() -> usize {
             | Why::CannotDecide { .. }
             | Why::StepFailed { .. }
             | Why::Stuck { .. }
+            | Why::Silent { .. }
             | Why::StepLost { .. }
             | Why::AsksBeforeRetry { .. }
             | Why::WaitsForPerson { .. }
             | Why::CannotBegin { .. }
             | Why::LocksLeft { .. }
             | Why::Interrupted
-            | Why::LockLost { .. } => 12,
+            | Why::LockLost { .. } => 13,
         },
     };
-    every_kind().first().map_or(0, |r| of_record(r) * 9) + 4 + 12
+    every_kind().first().map_or(0, |r| of_record(r) * 9) + 4 + 13
 }
 
 #[test]

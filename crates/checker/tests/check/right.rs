@@ -46,7 +46,7 @@ fn a_plan_by_hand_with_its_numbers() {
     let verdict = safe(&testkit::by_hand());
     shows_enough(&verdict);
     let coverage = &verdict.coverage;
-    assert_eq!((verdict.states, verdict.transitions), (3982, 6690));
+    assert_eq!((verdict.states, verdict.transitions), (3996, 6682));
     assert_eq!((coverage.faults(), coverage.crashes()), (298, 57));
 }
 

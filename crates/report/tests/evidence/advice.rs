@@ -35,7 +35,7 @@ fn every_reason_has_words_and_a_way_on() {
             (Condition::NoInstaller { node: "NODE2".parse().unwrap() }, Answer::Unknown),
         ],
     };
-    let cases: [(Vec<String>, &[&str]); 12] = [
+    let cases: [(Vec<String>, &[&str]); 13] = [
         (stopped(None, |_| Why::LockHeld { by: by() }), &["epoch 3", "kaketsugi unlock", "--reason"]),
         (
             stopped(None, not_ready),
@@ -63,6 +63,10 @@ fn every_reason_has_words_and_a_way_on() {
         (
             stopped(None, |step| Why::Stuck { step }),
             &["after 12 h its end is not in sight", "Do not start an installer"],
+        ),
+        (
+            stopped(None, |step| Why::Silent { step, seconds: 180 }),
+            &["has not answered for 3 min", "Switch it on", "resume"],
         ),
         (
             stopped(lost(), |step| Why::StepLost { step }),

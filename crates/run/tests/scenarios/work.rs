@@ -23,6 +23,25 @@ fn a_restart_ends_the_job_that_ordered_it() {
 }
 
 #[test]
+fn a_node_that_falls_silent_stops_the_run_unless_it_may_be_away() {
+    let mut scene = Scene::new(pacemaker());
+    let install = first(&scene.plan, "install");
+    scene.until_poll(&install);
+    scene.hear(Input::Silent { seconds: 180 });
+    assert_eq!(scene.stopped(), Why::Silent { step: install.clone(), seconds: 180 });
+    scene.resume(false);
+    scene.finishes();
+    assert_eq!(scene.begun(&install), 1, "the same attempt is asked after");
+
+    let mut scene = Scene::new(pacemaker());
+    let restart = first(&scene.plan, "restart");
+    scene.until_poll(&restart);
+    scene.hear(Input::Silent { seconds: 180 });
+    assert!(scene.run.stopped().is_none(), "a node that restarts is silent");
+    scene.finishes();
+}
+
+#[test]
 fn a_node_that_does_not_say_how_far_it_is_stops_the_run_and_the_work_goes_on() {
     let mut scene = Scene::new(pacemaker());
     let install = first(&scene.plan, "install");
@@ -58,6 +77,22 @@ fn power_lost_amid_an_install_stops_safe_and_resume_completes_it() {
         let seen = scene.host.seen();
         assert!(seen.servers.values().all(|s| s.releases.values().all(|r| *r == ReleaseState::Installed)));
     }
+}
+
+#[test]
+fn a_node_that_lost_its_power_and_was_waited_for_is_completed_by_one_resume() {
+    let mut scene = Scene::new(with_service_stopped());
+    let install = first(&scene.plan, "install");
+    scene.until_poll(&install);
+    scene.fault("n2", false);
+    scene.hear(Input::NoAnswer);
+    scene.hear(Input::Silent { seconds: 180 });
+    assert_eq!(scene.stopped(), Why::Silent { step: install.clone(), seconds: 180 });
+    scene.host.world = scene.host.world.repair();
+    scene.host.jobs.insert((install.clone(), 1), Job::Vanished);
+    scene.resume(false);
+    scene.finishes();
+    assert!(matches!(scene.outcomes(&install).as_slice(), [Outcome::Lost { .. }, Outcome::Done { .. }]));
 }
 
 #[test]

@@ -18,6 +18,10 @@ use crate::error::Error;
 /// Exit code that stands for "the platform refused to begin", as a shell's 126: found, but can't be run.
 const REFUSED: u32 = 126;
 
+/// For how long a node that should be there may leave every question about its work unanswered, in seconds. A
+/// switch that starts anew takes less; a node that lost its power stays away.
+const SILENCE_SECONDS: u32 = 180;
+
 /// For how long locks that can't be taken are tried again, in seconds. One that another run holds is not.
 const LOCK_SECONDS: u32 = 60;
 
@@ -143,6 +147,11 @@ impl Driver<'_> {
             // Whatever is wrong with asking says nothing about the work, which may go on.
             Err(why) => {
                 self.tell_once(since, chain(&why));
+                let silence = since.silence();
+                let expected = order.step.action.node().is_some_and(|node| run.may_be_unreachable(node));
+                if !expected && silence >= SILENCE_SECONDS {
+                    return Input::Silent { seconds: silence };
+                }
                 Input::NoAnswer
             }
         }

@@ -21,6 +21,8 @@ pub(super) struct Since {
     looks: u32,
     /// How often in a row nothing got through.
     trouble: u32,
+    /// When the first question in a row went unanswered.
+    silent: Option<Instant>,
     /// Whether there was a look after the time was over.
     last_chance: bool,
     pub(super) last: Option<Snapshot>,
@@ -52,6 +54,15 @@ impl Since {
             Input::Seen(_) => self.trouble,
             _ => 0,
         };
+        if self.trouble == 0 {
+            self.silent = None;
+        }
+    }
+
+    /// A question went unanswered: for how long, in whole seconds, none has been answered now.
+    pub(super) fn silence(&mut self) -> u32 {
+        let seconds = self.silent.get_or_insert_with(Instant::now).elapsed().as_secs();
+        u32::try_from(seconds).unwrap_or(u32::MAX)
     }
 
     /// How long to wait before the next answer.
@@ -100,6 +111,19 @@ mod tests {
         tokio::time::advance(Duration::from_secs(61)).await;
         assert!(!since.over(60));
         assert!(since.over(60));
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn silence_is_counted_from_the_first_question_that_went_unanswered() {
+        let mut since = Since::default();
+        tokio::time::advance(Duration::from_secs(600)).await;
+        assert_eq!(since.silence(), 0);
+        since.heard(&Input::NoAnswer);
+        tokio::time::advance(Duration::from_secs(90)).await;
+        since.heard(&Input::Seen(Box::default()));
+        assert_eq!(since.silence(), 90, "a look at other nodes between two tries is no answer");
+        since.heard(&Input::Runs);
+        assert_eq!(since.silence(), 0);
     }
 
     #[test]
