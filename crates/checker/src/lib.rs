@@ -14,6 +14,7 @@
 //! | does the plan do what it says when nothing goes wrong? | `walk` |
 //! | what can come of it when something does? | `explore` |
 //! | what is found, in words? | `verdict`, `words` |
+//! | does a real cluster do what the world says? | `prediction` |
 //!
 //! Bounds: see [`Bounds`]. What is beyond them is said, never passed over ([`Outcome::OverBound`]).
 
@@ -23,6 +24,7 @@ mod faults;
 mod host;
 mod kinds;
 mod person;
+mod prediction;
 mod rules;
 mod state;
 mod translate;
@@ -37,6 +39,7 @@ use kaketsugi_plan::Plan;
 
 pub use coverage::{Cell, Coverage, Empty, Ending, Row};
 pub use kinds::{FaultKind, Moment};
+pub use prediction::Prediction;
 pub use rules::{Broken, Violation};
 pub use verdict::{Bounds, Outcome, Trace, Verdict};
 

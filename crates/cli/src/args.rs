@@ -121,6 +121,9 @@ pub(crate) enum Command {
     Status {
         /// The run; without it, all.
         run: Option<String>,
+        /// Ask the run's machines, too, how things are there now; nothing is changed on them.
+        #[arg(long, requires = "run")]
+        look: bool,
     },
     /// Take a run away from a controller that is gone or frozen, so that it can be resumed here.
     Unlock {

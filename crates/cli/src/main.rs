@@ -62,7 +62,8 @@ async fn run(cli: Cli, output: &Output) -> Result<Code, Failure> {
         }
         Command::Resume { run, retry } => commands::resume::run(global, output, &run, false, retry).await,
         Command::Restore { run } => commands::resume::run(global, output, &run, true, false).await,
-        Command::Status { run } => commands::status::run(global, output, run.as_deref()),
+        Command::Status { run: Some(run), look: true } => commands::status::look(global, output, &run).await,
+        Command::Status { run, .. } => commands::status::run(global, output, run.as_deref()),
         Command::Unlock { run, reason } => commands::unlock::run(global, output, &run, &reason).await,
         Command::Report { run } => commands::report::run(global, output, &run),
         Command::Diagnose { files } => commands::diagnose::run(output, &files),

@@ -65,6 +65,7 @@ fn rolling(nodes: u8, bare_moves: usize) {
     assert_eq!(report.lost, Vec::<String>::new());
     assert!(report.accepted.len() > 100, "a client that sends nothing loses nothing");
     bench.assert_mended(&plan, &before);
+    bench.assert_restarted(&plan);
     let (run, entries) = bench.journal();
     assert!(run.finished());
     let windows = declared(&plan, &entries);
@@ -90,5 +91,12 @@ fn rolling(nodes: u8, bare_moves: usize) {
 fn three_nodes() {
     if possible_for("three_nodes") {
         rolling(3, 5);
+    }
+}
+
+#[test]
+fn two_nodes() {
+    if possible_for("two_nodes") {
+        rolling(2, 0);
     }
 }

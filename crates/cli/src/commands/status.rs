@@ -1,10 +1,12 @@
 //! `status`: all runs, or one.
 
+use kaketsugi_platform::Question;
+
 use crate::args::Global;
-use crate::commands::apply;
+use crate::commands::{apply, discover};
 use crate::exit::{Code, Failure};
-use crate::files;
 use crate::output::Output;
+use crate::{files, site};
 
 pub(crate) fn run(global: &Global, output: &Output, id: Option<&str>) -> Result<Code, Failure> {
     let store = files::store(global);
@@ -46,4 +48,15 @@ pub(crate) fn run(global: &Global, output: &Output, id: Option<&str>) -> Result<
         text
     });
     Ok(Code::Done)
+}
+
+/// What is there now, by the machines' own word and not by the journal's.
+pub(crate) async fn look(global: &Global, output: &Output, id: &str) -> Result<Code, Failure> {
+    let (_, run, _) = files::store(global).open(id).map_err(apply::journal_failure)?;
+    let plan = run.plan();
+    let platform = site::platform(&plan.estate, global)?;
+    let question = Question { payload: Some(&plan.payload), health: true, ..Question::default() };
+    let snapshot = platform.probe(&question).await;
+    output.result(&snapshot, || discover::seen(&snapshot));
+    Ok(if snapshot.servers.values().all(|s| s.reached) { Code::Done } else { Code::Cannot })
 }

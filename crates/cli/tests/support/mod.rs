@@ -89,6 +89,13 @@ impl Bench {
         format!("{out}{err}")
     }
 
+    /// What the youngest run's machines say of themselves now: a snapshot, as JSON.
+    pub(crate) fn look(&self) -> String {
+        let output = self.run(&["status", "last", "--look", "--format", "json"]);
+        assert_eq!(output.status.code(), Some(0), "{}", String::from_utf8_lossy(&output.stderr));
+        String::from_utf8(output.stdout).unwrap()
+    }
+
     /// Plans; gives back the plan, which lies in `plan`.
     pub(crate) fn plan(&self) -> Plan {
         let estate = self.path("estate.toml");
@@ -140,13 +147,20 @@ impl Bench {
         }
     }
 
-    /// What a run owes at its end: versions, a clean needrestart, the configuration as before, nothing left behind.
+    /// Nothing on any node still runs from files that were replaced.
+    pub(crate) fn assert_restarted(&self, plan: &Plan) {
+        for node in plan.snapshot.servers.keys() {
+            let restarts = self.lab.exec(node.as_str(), "needrestart -b").unwrap();
+            assert!(restarts.contains("NEEDRESTART-VER"), "{node}: {restarts}");
+            assert!(!restarts.contains("NEEDRESTART-SVC"), "{node}: {restarts}");
+        }
+    }
+
+    /// What a run owes at its end: versions, the configuration as before, nothing left behind.
     pub(crate) fn assert_mended(&self, plan: &Plan, configuration: &str) {
         self.assert_versions(plan);
         for node in plan.snapshot.servers.keys() {
             let node = node.as_str();
-            let restarts = self.lab.exec(node, "needrestart -b").unwrap();
-            assert!(!restarts.contains("NEEDRESTART-SVC"), "{node}: {restarts}");
             assert_eq!(
                 self.configuration(node),
                 configuration,
