@@ -1,9 +1,9 @@
 //! What the world expects of a plan's steps when all goes well, for comparison with real machines.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
-use kaketsugi_estate::{ServerId, Snapshot};
+use kaketsugi_estate::{BootId, ServerId, Setting, Snapshot};
 use kaketsugi_plan::{Baseline, Plan, StepId};
 use kaketsugi_world::{Refusal, World};
 
@@ -54,45 +54,74 @@ impl Prediction {
     /// Differences between what is expected and what was seen, in words; empty when there are none.
     ///
     /// What the world doesn't claim to know is left out: times, the text of boot identities (whether a node has
-    /// started anew is compared), whose locks are held, and what health commands answered.
+    /// started anew is compared), whose locks and marks there are, what health commands answered, and the digest of
+    /// a cluster's configuration while a node is in standby that wasn't before.
     #[must_use]
     pub fn differences(&self, seen: &Snapshot) -> Vec<String> {
-        let expected = leave_out(self.expected());
-        let found = leave_out(seen.clone());
-        let mut differences = Vec::new();
-        let servers: BTreeSet<&ServerId> = expected.servers.keys().chain(found.servers.keys()).collect();
-        for id in servers {
-            let (one, other) = (expected.servers.get(id), found.servers.get(id));
-            if one != other {
-                differences.push(format!("{id}: expected {one:#?}\nseen {other:#?}"));
-            }
-            let planned = self.plan.snapshot.servers.get(id).and_then(|s| s.boot.clone());
-            let anew = |snapshot: &Snapshot| snapshot.servers.get(id).map(|s| s.boot != planned);
-            if anew(&self.expected()) != anew(seen) {
-                differences.push(format!(
-                    "{id} has started anew: expected {:?}, seen {:?}",
-                    anew(&self.expected()),
-                    anew(seen)
-                ));
+        let expected = flat(&self.comparable(self.expected()));
+        let seen = flat(&self.comparable(seen.clone()));
+        let paths: BTreeSet<&String> = expected.keys().chain(seen.keys()).collect();
+        let nothing = "nothing".to_owned();
+        paths
+            .into_iter()
+            .map(|path| (path, expected.get(path).unwrap_or(&nothing), seen.get(path).unwrap_or(&nothing)))
+            .filter(|(_, expected, seen)| expected != seen)
+            .map(|(path, expected, seen)| format!("{path}: expected {expected}, seen {seen}"))
+            .collect()
+    }
+
+    fn comparable(&self, mut snapshot: Snapshot) -> Snapshot {
+        let planned = &self.plan.snapshot;
+        snapshot.taken_at = planned.taken_at;
+        for (id, server) in &mut snapshot.servers {
+            server.lock = None;
+            let before = planned.servers.get(id).and_then(|s| s.boot.clone());
+            server.boot = Some(BootId(if server.boot == before { "as before" } else { "anew" }.into()));
+            if let Some(Some(mark)) = server.settings.get_mut(&Setting::PolicyRcD)
+                && let Some((ours, _run)) = mark.split_once(' ')
+            {
+                *mark = ours.to_owned();
             }
         }
-        if expected.clusters != found.clusters {
-            differences.push(format!("expected {:#?}\nseen {:#?}", expected.clusters, found.clusters));
+        let standby = |snapshot: &Snapshot, id: &ServerId| {
+            snapshot.servers.get(id).and_then(|s| s.settings.get(&Setting::Standby)).cloned().flatten()
+        };
+        let changed: BTreeSet<ServerId> = self
+            .expected()
+            .servers
+            .into_keys()
+            .filter(|id| standby(&self.expected(), id) != standby(planned, id))
+            .collect();
+        for cluster in snapshot.clusters.values_mut() {
+            cluster.lock = None;
+            if cluster.nodes.keys().any(|node| changed.contains(node)) {
+                cluster.configuration = None;
+            }
+            for group in cluster.groups.values_mut() {
+                group.healthy = None;
+            }
         }
-        differences
+        snapshot
     }
 }
 
-fn leave_out(mut snapshot: Snapshot) -> Snapshot {
-    for server in snapshot.servers.values_mut() {
-        server.boot = None;
-        server.lock = None;
-    }
-    for cluster in snapshot.clusters.values_mut() {
-        cluster.lock = None;
-        for group in cluster.groups.values_mut() {
-            group.healthy = None;
+/// Every value of a snapshot by its path.
+fn flat(snapshot: &Snapshot) -> BTreeMap<String, String> {
+    fn walk(path: &str, value: &serde_json::Value, into: &mut BTreeMap<String, String>) {
+        match value {
+            serde_json::Value::Object(fields) if !fields.is_empty() => {
+                fields.iter().for_each(|(name, value)| walk(&format!("{path}/{name}"), value, into));
+            }
+            serde_json::Value::Array(items) if !items.is_empty() => {
+                items.iter().enumerate().for_each(|(n, value)| walk(&format!("{path}/{n}"), value, into));
+            }
+            other => drop(into.insert(path.to_owned(), other.to_string())),
         }
     }
-    snapshot
+    let mut values = BTreeMap::new();
+    match serde_json::to_value(snapshot) {
+        Ok(value) => walk("", &value, &mut values),
+        Err(error) => drop(values.insert("/".into(), error.to_string())),
+    }
+    values
 }

@@ -9,7 +9,7 @@ use std::time::Duration;
 use kaketsugi_checker::Prediction;
 use kaketsugi_estate::Snapshot;
 use kaketsugi_lab::{Config, possible_for};
-use kaketsugi_plan::Action;
+use kaketsugi_plan::{Action, StepId};
 use kaketsugi_run::{Outcome, Record, Why};
 use nix::sys::signal::{Signal, kill};
 use nix::unistd::Pid;
@@ -85,16 +85,22 @@ impl Compared {
         let (run, entries) = bench.journal();
         let Some(start) = run.start() else { return };
         let prediction = self.prediction.get_or_insert_with(|| Prediction::new(run.plan(), start));
-        let mut done = None;
-        for entry in entries.iter().skip(self.records) {
-            if let Record::Outcome { step, outcome: Outcome::Done { .. }, .. } = &entry.record {
-                prediction.step(step, false).unwrap();
-                done = Some(step);
-            }
-        }
+        let done: Vec<&StepId> = entries[self.records..]
+            .iter()
+            .filter_map(|entry| match &entry.record {
+                Record::Outcome { step, outcome: Outcome::Done { .. }, .. } => Some(step),
+                _ => None,
+            })
+            .collect();
         self.records = entries.len();
-        let Some(step) = done else { return };
+        let Some(step) = done.last() else { return };
         let seen: Snapshot = serde_json::from_str(&bench.look()).unwrap();
+        for step in &done {
+            // Whether an installer asks for a restart is its own affair.
+            let node = run.plan().step(step).and_then(|s| s.action.node());
+            let asked = node.and_then(|n| seen.servers[n].restart_pending) == Some(true);
+            prediction.step(step, asked).unwrap();
+        }
         let differences = prediction.differences(&seen);
         self.differences.extend(differences.iter().map(|d| format!("after {step}: {d}")));
         self.steps += 1;

@@ -124,7 +124,10 @@ fn young_enough(at: Millis, now: Millis, age_max_seconds: Option<u64>) -> bool {
 fn is_quiet(setting: &kaketsugi_estate::Setting, value: &kaketsugi_estate::SettingValue) -> bool {
     use kaketsugi_estate::Setting;
     match setting {
-        Setting::Unit(_) => value.as_deref().is_none_or(|v| !v.contains("active=active")),
+        // A unit that is merely not active would be started by a restart of the node.
+        Setting::Unit(_) => value.as_deref().is_none_or(|v| {
+            !v.contains("active=active") && (v.ends_with(" held") || !v.contains("enabled=enabled"))
+        }),
         Setting::PolicyRcD => value.as_deref().is_some_and(|v| v.starts_with("kaketsugi")),
         Setting::Service(_) => value.as_deref().is_none_or(|v| !v.contains("running")),
         Setting::Failback(_) => value.as_deref().is_none_or(|v| v == "0"),

@@ -125,5 +125,10 @@ impl World {
             }
             self.write_setting(node, setting, value);
         }
+        // Packages are staged into a directory that the run made; media were there before it.
+        let facts = std::sync::Arc::clone(&self.facts);
+        if let Some(server) = self.server_mut(node) {
+            server.truth.staged.retain(|release| !facts.releases.get(release).is_some_and(|r| r.resumable));
+        }
     }
 }

@@ -12,7 +12,11 @@ const CLUSTER_SERVICE: &str = "ClusSvc";
 /// start type changes, so that a restart doesn't bring the node back into the cluster before its turn.
 pub(crate) fn quiet(setting: &Setting, value: &SettingValue) -> SettingValue {
     match (setting, value) {
-        (Setting::Unit(_), Some(value)) => Some(value.replace("active=active", "active=inactive")),
+        (Setting::Unit(_), Some(value)) => {
+            let stopped = value.replace("active=active", "active=inactive");
+            // Held: a drop-in keeps the unit from being started, by a restart of the node as well.
+            Some(if stopped.ends_with(" held") { stopped } else { stopped + " held" })
+        }
         (Setting::PolicyRcD, _) => Some("kaketsugi".into()),
         (Setting::Service(name), Some(value)) if name.eq_ignore_ascii_case(CLUSTER_SERVICE) => {
             Some(value.replace("auto", "manual"))
