@@ -40,6 +40,31 @@ pub(crate) struct Global {
     /// ssh_config file instead of the account's own.
     #[arg(long, global = true, value_name = "FILE")]
     pub(crate) ssh_config: Option<PathBuf>,
+    #[command(flatten)]
+    pub(crate) directory: DirectoryArgs,
+}
+
+/// Where the versions of Exchange virtual servers are read. It is only read there.
+#[derive(Debug, Default, Args)]
+#[command(next_help_heading = "Active Directory (Exchange)")]
+pub(crate) struct DirectoryArgs {
+    /// A domain controller: ldap://HOST or ldaps://HOST.
+    #[arg(long = "directory", global = true, value_name = "URL", env = "KAKETSUGI_DIRECTORY")]
+    pub(crate) url: Option<String>,
+    /// The account that asks, as the directory knows it; without it the question is anonymous.
+    #[arg(long = "directory-user", global = true, value_name = "NAME", env = "KAKETSUGI_DIRECTORY_USER")]
+    pub(crate) user: Option<String>,
+    /// A file with that account's password in its first line.
+    #[arg(
+        long = "directory-password-file",
+        global = true,
+        value_name = "FILE",
+        env = "KAKETSUGI_DIRECTORY_PASSWORD_FILE"
+    )]
+    pub(crate) password_file: Option<PathBuf>,
+    /// Encrypt an ldap:// connection before anything else is said.
+    #[arg(long = "directory-start-tls", global = true)]
+    pub(crate) start_tls: bool,
 }
 
 /// Form of the output.

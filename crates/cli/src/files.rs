@@ -12,6 +12,9 @@ use crate::exit::Failure;
 /// The longest plan file that is read, in bytes.
 const PLAN_BYTES_MAX: u64 = 64 << 20;
 
+/// The longest file that is read for its first line, in bytes.
+const LINE_BYTES_MAX: u64 = 4096;
+
 /// Reads an estate file.
 pub(crate) fn estate(path: &Path) -> Result<Estate, Failure> {
     let text = read(path, kaketsugi_estate::file::BYTES_MAX as u64 + 1, "the estate file")?;
@@ -43,6 +46,15 @@ pub(crate) fn plan(path: &Path) -> Result<Plan, Failure> {
         ));
     }
     Ok(plan)
+}
+
+/// The first line of a small file, such as one that holds a password.
+pub(crate) fn first_line(path: &Path, what: &str) -> Result<String, Failure> {
+    let text = read(path, LINE_BYTES_MAX, what)?;
+    match text.lines().next() {
+        Some(line) if !line.is_empty() => Ok(line.to_owned()),
+        _ => Err(Failure::cannot(format!("{what} {} has no first line", path.display()), "")),
+    }
 }
 
 fn read(path: &Path, bytes_max: u64, what: &str) -> Result<String, Failure> {

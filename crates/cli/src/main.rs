@@ -2,6 +2,7 @@
 
 mod args;
 mod commands;
+mod directory;
 mod exit;
 mod files;
 mod live;

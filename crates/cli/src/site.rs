@@ -12,6 +12,7 @@ use kaketsugi_transport::operator::{AskFuture, Operator, Request, Terminal};
 use kaketsugi_transport::{Error, Host, local, ssh};
 
 use crate::args::Global;
+use crate::directory;
 use crate::exit::Failure;
 use crate::output::Output;
 
@@ -21,11 +22,6 @@ pub(crate) type Hosts = BTreeMap<ServerId, Arc<dyn Host>>;
 /// What speaks for an estate's machines.
 pub(crate) fn platform(estate: &Estate, global: &Global) -> Result<Box<dyn Platform>, Failure> {
     let hosts = hosts(estate, global)?;
-    over(estate, hosts)
-}
-
-/// The same over hosts that are there already.
-pub(crate) fn over(estate: &Estate, hosts: Hosts) -> Result<Box<dyn Platform>, Failure> {
     let kinds: BTreeSet<ClusterKind> = estate.clusters.values().map(|c| c.kind).collect();
     let kinds: Vec<ClusterKind> = kinds.into_iter().collect();
     match kinds.as_slice() {
@@ -33,7 +29,13 @@ pub(crate) fn over(estate: &Estate, hosts: Hosts) -> Result<Box<dyn Platform>, F
             let controller: Arc<dyn Host> = Arc::new(local::Local::new("controller"));
             Ok(Box::new(LinuxCluster::new(estate, &hosts, controller)))
         }
-        [ClusterKind::Windows] => Ok(Box::new(WindowsCluster::new(estate.clone(), hosts))),
+        [ClusterKind::Windows] => {
+            let platform = WindowsCluster::new(estate.clone(), hosts);
+            Ok(Box::new(match directory::named(&global.directory)? {
+                Some(directory) => platform.with_directory(directory),
+                None => platform,
+            }))
+        }
         [] => {
             Err(Failure::cannot("the estate has no cluster", "Servers that stand alone can't be mended yet."))
         }

@@ -16,7 +16,7 @@ pub fn from_catalogue(release: &Release, estate: &Estate) -> Option<Payload> {
         _ => return None,
     };
     let id = kaketsugi_estate::ReleaseId::new(release.id.as_str()).ok()?;
-    let media = estate
+    let media: Vec<Media> = estate
         .media
         .iter()
         .filter(|m| m.release == id)
@@ -48,11 +48,25 @@ pub fn from_catalogue(release: &Release, estate: &Estate) -> Option<Payload> {
         },
         to_build: release.to_build.filter(|_| release.kind.is_service_pack()).map(|b| b.to_string()),
         command: release.installer.machine_command(allow).map(|c| c.template.to_owned()),
-        instruction: release.installer.instruction.clone(),
+        instruction: instruction(release, &media),
         content: Content::Media(media),
         first,
         cites: release.references().map(|s| s.id.clone()).collect(),
     })
+}
+
+/// What a person is told, with the installer as they find it: by its path where the estate file names it, else by its
+/// place on the release's media.
+fn instruction(release: &Release, media: &[Media]) -> String {
+    let template = &release.installer.path;
+    let place = match media.first() {
+        Some(file) => file.path.clone(),
+        None => {
+            let path = template.trim_start_matches("{media}").trim_start_matches('\\');
+            format!("{} of the release's media", path.replace("{lang}", "LANGUAGE"))
+        }
+    };
+    release.installer.instruction.replace(template, &place)
 }
 
 fn os_name(os: Os) -> &'static str {

@@ -15,7 +15,7 @@ use crate::commands::check;
 use crate::exit::{Code, Failure};
 use crate::live::Live;
 use crate::output::Output;
-use crate::{files, site};
+use crate::{directory, files, site};
 
 pub(crate) async fn run(
     global: &Global,
@@ -25,6 +25,7 @@ pub(crate) async fn run(
 ) -> Result<Code, Failure> {
     let plan = files::plan(path)?;
     site::not_a_node(&plan.estate)?;
+    directory::needed(&plan.payload, global)?;
     if !output.is_json() {
         output.note("Trying the plan against every fault and every crash …");
     }

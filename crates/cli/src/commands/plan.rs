@@ -9,7 +9,7 @@ use kaketsugi_platform::{Platform, Question};
 use crate::args::Global;
 use crate::exit::{Code, Failure};
 use crate::output::Output;
-use crate::{files, site};
+use crate::{directory, files, site};
 
 pub(crate) async fn run(
     global: &Global,
@@ -71,6 +71,7 @@ pub(crate) async fn make(
     })?;
     let mut snapshot =
         platform.probe(&Question { payload: Some(&payload), health: true, ..Question::default() }).await;
+    directory::versions_known(&payload, &snapshot)?;
     snapshot.evidence.extend(estate.evidence.iter().map(|e| kaketsugi_estate::Evidence {
         kind: e.kind,
         at: e.at,

@@ -13,7 +13,7 @@ use kaketsugi_run::Run;
 use kaketsugi_runner::Store;
 use kaketsugi_transport::operator::{Answer, AskFuture, Operator, Outcome, Request};
 
-use crate::args::{Format, Global};
+use crate::args::{DirectoryArgs, Format, Global};
 use crate::commands::{apply, check, plan};
 use crate::exit::{Code, Failure};
 use crate::output::Output;
@@ -109,6 +109,7 @@ fn platform(emulation: &Arc<Emulation>, estate: &Estate, place: &Path) -> Result
         known_hosts: Some(known_hosts),
         identity: Some(key),
         ssh_config: Some(ssh_config),
+        directory: DirectoryArgs::default(),
     };
     let hosts = site::hosts(estate, &global)?;
     Ok(WindowsCluster::new(estate.clone(), hosts).with_directory(Arc::new(Mirror(Arc::clone(emulation)))))

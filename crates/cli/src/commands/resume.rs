@@ -4,7 +4,7 @@ use crate::args::Global;
 use crate::commands::apply;
 use crate::exit::{Code, Failure};
 use crate::output::Output;
-use crate::{files, site};
+use crate::{directory, files, site};
 
 pub(crate) async fn run(
     global: &Global,
@@ -19,6 +19,9 @@ pub(crate) async fn run(
         return Ok(Code::Done);
     }
     site::not_a_node(&run.plan().estate)?;
+    if !restore {
+        directory::needed(&run.plan().payload, global)?;
+    }
     let platform = site::platform(&run.plan().estate.clone(), global)?;
     let operator = site::operator(output);
     if run.begun() {

@@ -89,8 +89,10 @@ fn question(request: &Request) -> String {
     let Request { id, host, instruction, proof, timeout } = request;
     let limit =
         timeout.map(|limit| format!(" (in {} min)", limit.as_secs().div_ceil(60))).unwrap_or_default();
+    // What is about no host in particular is for whoever sits here.
+    let host = if host.is_empty() { String::new() } else { format!("{host}: ") };
     let text = format!(
-        "\n{host}: for the operator [{id}]\n{instruction}\nIt is done when: {proof}\n\
+        "\n{host}for the operator [{id}]\n{instruction}\nIt is done when: {proof}\n\
          Answer `done`, or `cannot` and the reason{limit}: "
     );
     sanitize(&text)

@@ -1,0 +1,63 @@
+//! The directory that knows the versions of Exchange virtual servers, as the command line names it.
+
+use std::sync::Arc;
+
+use kaketsugi_estate::{ClusterKind, GroupSeen, Product, Snapshot};
+use kaketsugi_knowledge::profiles;
+use kaketsugi_plan::Payload;
+use kaketsugi_platform::windows::{Directory, LdapDirectory};
+
+use crate::args::{DirectoryArgs, Global};
+use crate::exit::Failure;
+use crate::files;
+
+const HELP: &str = "The upgrade of a virtual server shows in its directory object alone. Name a domain controller with \
+    --directory ldap://HOST, and an account that may read there with --directory-user and --directory-password-file.";
+
+/// The directory that is named, if one is.
+pub(crate) fn named(args: &DirectoryArgs) -> Result<Option<Arc<dyn Directory>>, Failure> {
+    let Some(url) = args.url.clone() else { return Ok(None) };
+    let bind = match (&args.user, &args.password_file) {
+        (None, None) => None,
+        (Some(user), Some(file)) => Some((user.clone(), files::first_line(file, "the password file")?)),
+        _ => {
+            return Err(Failure::cannot(
+                "an account for the directory has a name and a password",
+                "Give both --directory-user and --directory-password-file, or neither.",
+            ));
+        }
+    };
+    Ok(Some(Arc::new(LdapDirectory { url, start_tls: args.start_tls, bind })))
+}
+
+/// Refuses to carry out a plan that upgrades virtual servers while no directory is named: the run would stop in the
+/// middle of the upgrade, with users cut off.
+pub(crate) fn needed(payload: &Payload, global: &Global) -> Result<(), Failure> {
+    if payload.group_upgrade && global.directory.url.is_none() {
+        return Err(Failure::cannot("this plan upgrades virtual servers, and no directory is named", HELP));
+    }
+    Ok(())
+}
+
+/// Refuses to plan such an upgrade where the version of a virtual server can't be read.
+pub(crate) fn versions_known(payload: &Payload, snapshot: &Snapshot) -> Result<(), Failure> {
+    if !payload.group_upgrade {
+        return Ok(());
+    }
+    let groups = snapshot.clusters.values().flat_map(|cluster| &cluster.groups);
+    let unknown: Vec<&str> =
+        groups.filter(|(_, g)| g.version.is_none() && is_evs(g)).map(|(id, _)| id.as_str()).collect();
+    if unknown.is_empty() {
+        return Ok(());
+    }
+    Err(Failure::cannot(
+        format!("the version of {} can't be read in the directory", unknown.join(", ")),
+        HELP,
+    ))
+}
+
+fn is_evs(group: &GroupSeen) -> bool {
+    profiles()
+        .get(Product::Exchange2003.as_str(), ClusterKind::Windows)
+        .is_some_and(|profile| group.resources.iter().any(|r| profile.is_product_type(&r.kind)))
+}

@@ -1,0 +1,110 @@
+//! The controller killed with SIGKILL after each journal record, and the run resumed by another process each time.
+//!
+//! Two shapes: killed after every record in turn within one run; and, for a spread of records, runs that are killed
+//! once. (A run for every record of both plans costs more than ten minutes of a small machine; the spread moves through
+//! all kinds of records, and the first shape misses none.)
+
+use std::process::Command;
+
+use kaketsugi_plan::Plan;
+use kaketsugi_run::Record;
+
+use crate::kit::{Script, Setup, Site, Terminal, attend};
+
+/// What a process that is killed ends with here.
+const KILLED: i32 = -9;
+
+const HOTFIX: &str = include_str!("transcripts/hotfix-evs-on-node1.txt");
+const SERVICE_PACK: &str = include_str!("transcripts/sp2-evs-on-node1.txt");
+
+/// Runs a command at a terminal, with a person beside it.
+fn attended(site: &Site, plan: &Plan, command: Command) -> i32 {
+    let mut terminal = Terminal::start(command);
+    let code = attend(site, plan, &mut terminal);
+    assert!(matches!(code, 0 | KILLED), "{code}: {}", terminal.text());
+    code
+}
+
+fn crashing(mut command: Command, after: usize) -> Command {
+    command.env("KAKETSUGI_CRASH_AFTER", after.to_string());
+    command
+}
+
+/// Records that count for a crash: all but those by which somebody goes on.
+fn own_records(site: &Site) -> usize {
+    let (_, entries) = site.journal();
+    entries.iter().filter(|e| !matches!(e.record, Record::Resumed { .. } | Record::Locked { .. })).count()
+}
+
+/// Killed after each record in turn.
+fn after_each_record(site: &Site, transcript: &str) -> usize {
+    let plan = site.plan();
+    let mut killed = 0;
+    let mut code = attended(site, &plan, crashing(site.apply(&plan), 1));
+    while code == KILLED {
+        killed += 1;
+        assert_eq!(own_records(site), killed, "each process wrote one record");
+        assert!(killed < 500, "it doesn't get on");
+        code = attended(site, &plan, crashing(site.kaketsugi(&["resume", "last"]), 1));
+    }
+    let (run, _) = site.journal();
+    assert!(run.finished());
+    site.assert_mended();
+    // A step that was begun before a crash is taken up, not begun again: nothing is told twice.
+    Script::read(transcript).check(&site.told());
+    killed
+}
+
+/// Killed once, after so many records.
+fn once_after(site: &Site, plan: &Plan, records: usize, transcript: &str) {
+    assert_eq!(attended(site, plan, crashing(site.apply(plan), records)), KILLED, "after {records}");
+    assert_eq!(own_records(site), records);
+    assert_eq!(attended(site, plan, site.kaketsugi(&["resume", "last"])), 0, "after {records}");
+    site.assert_mended();
+    Script::read(transcript).check(&site.told());
+}
+
+/// Runs that are killed once each, at every `stride`th record, four at a time.
+fn spread(all: usize, stride: usize, site: impl Fn() -> Option<Site> + Sync, transcript: &str) {
+    let points: Vec<usize> = (1..=all).step_by(stride).collect();
+    let next = std::sync::atomic::AtomicUsize::new(0);
+    std::thread::scope(|scope| {
+        for _ in 0..4 {
+            scope.spawn(|| {
+                while let Some(records) = points.get(next.fetch_add(1, std::sync::atomic::Ordering::SeqCst)) {
+                    let Some(site) = site() else { return };
+                    let plan = site.plan();
+                    once_after(&site, &plan, *records, transcript);
+                }
+            });
+        }
+    });
+}
+
+#[test]
+fn a_hotfix_after_each_record() {
+    let killed = after_each_record(&Site::new(Setup::hotfix("NODE1")), HOTFIX);
+    println!("FIGURE killed after each record, hotfix: {killed}");
+    assert!(killed > 50, "{killed}");
+}
+
+#[test]
+fn a_service_pack_with_its_person_after_each_record() {
+    let setup = Setup { fix: [false; 2], ..Setup::service_pack("NODE1") };
+    let Some(site) = Site::with_directory(setup) else { return };
+    let killed = after_each_record(&site, SERVICE_PACK);
+    println!("FIGURE killed after each record, service pack: {killed}");
+    assert!(killed > 80, "{killed}");
+    assert_eq!(site.serial(), "Version 6.5 (Build 7638.2: Service Pack 2)");
+}
+
+#[test]
+fn a_hotfix_once_at_a_spread_of_records() {
+    spread(66, 7, || Some(Site::new(Setup::hotfix("NODE1"))), HOTFIX);
+}
+
+#[test]
+fn a_service_pack_once_at_a_spread_of_records() {
+    let setup = || Setup { fix: [false; 2], ..Setup::service_pack("NODE1") };
+    spread(95, 12, || Site::with_directory(setup()), SERVICE_PACK);
+}

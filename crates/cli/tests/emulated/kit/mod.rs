@@ -1,0 +1,12 @@
+//! A site: emulated nodes, the files that lead the program to them, a terminal with a person at it.
+
+mod directory;
+mod person;
+mod script;
+mod site;
+mod terminal;
+
+pub(crate) use person::{attend, instruction};
+pub(crate) use script::Script;
+pub(crate) use site::{Setup, Site, said};
+pub(crate) use terminal::{Event, Prompt, Terminal};

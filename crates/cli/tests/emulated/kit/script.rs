@@ -1,0 +1,110 @@
+//! Transcripts written by hand, and the comparison with what nodes and person were told.
+
+/// What is to be told, block by block: a single line, or the lines of a set whose order the document leaves open.
+#[derive(Debug, Clone)]
+pub(crate) struct Script {
+    blocks: Vec<Block>,
+}
+
+#[derive(Debug, Clone)]
+struct Block {
+    step: String,
+    lines: Vec<String>,
+}
+
+impl Script {
+    /// Reads `STEP | WHO | WHAT`; a star after the step makes it one of a set with its like-named neighbours.
+    pub(crate) fn read(text: &str) -> Self {
+        let mut blocks: Vec<Block> = Vec::new();
+        for line in text.lines().map(str::trim).filter(|l| !l.is_empty() && !l.starts_with('#')) {
+            let [step, who, what] =
+                <[&str; 3]>::try_from(line.splitn(3, '|').map(str::trim).collect::<Vec<_>>()).unwrap();
+            let line = bare(&format!("{who}: {what}"));
+            match blocks.last_mut().filter(|b| step.ends_with('*') && b.step == step) {
+                Some(block) => block.lines.push(line),
+                None => blocks.push(Block { step: step.to_owned(), lines: vec![line] }),
+            }
+        }
+        Self { blocks }
+    }
+
+    /// Compares; the message of a difference names the document's step.
+    pub(crate) fn compare(&self, told: &[String]) -> Result<(), String> {
+        let mut rest = told.iter().map(|line| bare(line)).collect::<Vec<_>>().into_iter();
+        let all = || told.join("\n");
+        for block in &self.blocks {
+            let mut expected = block.lines.clone();
+            while !expected.is_empty() {
+                let Some(line) = rest.next() else {
+                    return Err(format!("step {}: never told: {expected:?}\n{}", block.step, all()));
+                };
+                let Some(at) = expected.iter().position(|e| *e == line) else {
+                    return Err(format!(
+                        "step {}: expected {expected:?}, told {line}\n{}",
+                        block.step,
+                        all()
+                    ));
+                };
+                expected.remove(at);
+            }
+        }
+        match rest.next() {
+            Some(line) => Err(format!("after the document's last step: {line}\n{}", all())),
+            None => stacking(told),
+        }
+    }
+
+    pub(crate) fn check(&self, told: &[String]) {
+        if let Err(why) = self.compare(told) {
+            panic!("{why}");
+        }
+    }
+}
+
+/// A line without what the document says nothing about: quotes, waiting times, the installer's log.
+fn bare(line: &str) -> String {
+    let line = line.replace('"', "");
+    let words = line.split(' ').filter(|w| !w.starts_with("/wait:") && !w.starts_with("/log:"));
+    let mut words: Vec<&str> = words.collect();
+    if let Some(at) = words.iter().position(|w| *w == "-t") {
+        words.drain(at..(at + 2).min(words.len()));
+    }
+    words.join(" ")
+}
+
+/// Within the sets: nothing goes offline before what stands on it, and nothing online before what it stands on
+/// (KB 821833 and the resource tree of Exchange 2003).
+fn stacking(told: &[String]) -> Result<(), String> {
+    let at = |resource: &str, verb: &str| {
+        told.iter().position(|l| l.contains(resource) && l.contains(verb)).ok_or(format!("{resource} {verb}"))
+    };
+    let attendant = "System Attendant";
+    for resource in ["Information Store", "Message Transfer", "Routing", "SMTP", "HTTP", "MS Search"] {
+        if at(resource, "/offline")? > at(attendant, "/offline")?
+            || at(resource, "/online")? < at(attendant, "/online")?
+        {
+            return Err(format!("{resource} stands on the System Attendant\n{}", told.join("\n")));
+        }
+    }
+    let (store, search) = ("Information Store", "MS Search");
+    if at(search, "/offline")? > at(store, "/offline")? || at(search, "/online")? < at(store, "/online")? {
+        return Err(format!("{search} stands on the {store}\n{}", told.join("\n")));
+    }
+    Ok(())
+}
+
+#[test]
+fn a_transcript_that_is_not_kept_is_found() {
+    let text = "1 | NODE1 | cluster node NODE2 /stop\n2* | NODE1 | a\n2* | NODE1 | b\n";
+    let script = Script::read(text);
+    let lines = |l: &[&str]| l.iter().map(|l| (*l).to_owned()).collect::<Vec<_>>();
+    let wrong = |l: &[&str]| script.compare(&lines(l)).unwrap_err();
+    let stop = "NODE1: cluster node \"NODE2\" /stop /wait:300";
+    assert!(wrong(&[stop, "NODE1: b"]).contains("step 2*: never told: [\"NODE1: a\"]"));
+    assert!(wrong(&["NODE1: a", stop, "NODE1: b"]).contains("step 1: expected"));
+    assert!(wrong(&[stop, "NODE1: a", "NODE1: a"]).contains("step 2*: expected"));
+    assert!(wrong(&[stop, "NODE1: b", "NODE1: a", stop]).contains("after the document's last step"));
+    assert!(wrong(&[stop, "NODE2: b", "NODE1: a"]).contains("told NODE2: b"), "the right node, too");
+    // What the tree of resources says is looked at where everything else is right.
+    assert!(wrong(&[stop, "NODE1: b", "NODE1: a"]).contains("Information Store /offline"));
+}
