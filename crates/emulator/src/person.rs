@@ -108,6 +108,18 @@ pub enum Behaviour {
     ClaimsDone,
 }
 
+impl Behaviour {
+    /// Whether it makes a difference to an instruction.
+    fn matters_to(self, instruction: &Instruction) -> bool {
+        match self {
+            Self::Prompt | Self::Late(_) | Self::Forgetful => true,
+            Self::WrongEvs => matches!(instruction, Instruction::UpgradeEvs { .. }),
+            // Whether an attestation is true shows nowhere.
+            Self::ClaimsDone => !matches!(instruction, Instruction::Attest { .. }),
+        }
+    }
+}
+
 /// The person.
 #[derive(Debug, Clone)]
 pub struct Person {
@@ -120,15 +132,18 @@ impl Person {
         Self { shared, behaviours: Arc::default() }
     }
 
-    /// How the next instructions are gone about, one after the other; then everything is done promptly again.
+    /// How the next instructions are gone about, one after the other; then everything is done promptly again. What
+    /// would make no difference to an instruction waits for one to which it does.
     pub fn will(&self, behaviours: impl IntoIterator<Item = Behaviour>) {
         self.behaviours.lock().unwrap_or_else(PoisonError::into_inner).extend(behaviours);
     }
 
     /// Gives an instruction and waits for the reply; a forgetful person gives none, ever.
     pub async fn do_(&self, instruction: Instruction) -> Reply {
-        let behaviour =
-            self.behaviours.lock().unwrap_or_else(PoisonError::into_inner).pop_front().unwrap_or_default();
+        let behaviour = {
+            let mut behaviours = self.behaviours.lock().unwrap_or_else(PoisonError::into_inner);
+            behaviours.pop_front_if(|next| next.matters_to(&instruction)).unwrap_or_default()
+        };
         let actor = Actor::Person(instruction.place().to_owned());
         self.shared.lock().record(actor, Class::Console, instruction.to_string());
         match behaviour {

@@ -22,6 +22,9 @@ use crate::{files, site};
 /// In a rehearsal nobody waits for a patched node to show that it does well.
 const SOAK_SECONDS_MAX: u32 = 2;
 
+/// Emulated nodes do everything in a second or two: what takes longer than this is stuck.
+const STEP_SECONDS_MAX: u32 = 20;
+
 pub(crate) async fn run(
     output: &Output,
     path: &Path,
@@ -59,6 +62,7 @@ pub(crate) async fn run(
         return Ok(Code::Refused);
     }
 
+    let plan = hastened(plan);
     let operator = Console { emulation: Arc::clone(&emulation), plan: plan.clone() };
     let store = Store::new(place.path().join("runs"));
     let (mut journal, id) = store.begin(&plan, kaketsugi_runner::now()).map_err(apply::journal_failure)?;
@@ -68,6 +72,7 @@ pub(crate) async fn run(
     }
     let code = apply::drive(output, &platform, &operator, &mut journal, &mut run).await?;
     if !output.is_json() {
+        output.note("This was a rehearsal: its run ends with its nodes, and there is nothing to resume or report.");
         output.text("\nWhat each node and each person were told, in this order:\n");
         for line in emulation.transcript().of_consequence() {
             output.text(&format!("  {}", kaketsugi_transport::sanitize(&line)));
@@ -77,6 +82,15 @@ pub(crate) async fn run(
         );
     }
     Ok(code)
+}
+
+/// The same plan for nodes and a person that are as fast as emulated ones: nobody waits half a day for a person who has
+/// forgotten what they were asked.
+fn hastened(mut plan: Plan) -> Plan {
+    for step in &mut plan.steps {
+        step.timeout_seconds = step.timeout_seconds.min(STEP_SECONDS_MAX);
+    }
+    plan
 }
 
 /// The one cluster of the estate; only Windows clusters are emulated.
@@ -170,13 +184,14 @@ impl Operator for Console {
     }
 }
 
-/// Programs a fault: `operator=BEHAVIOUR`, or `NODE:TEXT=WHAT` for the first command on the node that holds the text.
+/// Programs a fault: `operator=BEHAVIOUR`, `NODE=stays-off`, or `NODE:TEXT=WHAT` for the first command on the node that
+/// holds the text.
 fn program(emulation: &Emulation, text: &str) -> Result<(), Failure> {
     let wrong = || {
         Failure::cannot(
             format!("`{text}` is no fault"),
-            "operator=late|forgetful|wrong-evs|claims-done, or NODE:TEXT=fail|hang|lost-before|lost-after|power-cut|\
-             file-in-use, such as NODE2:net stop=fail",
+            "operator=late|forgetful|wrong-evs|claims-done, or NODE=stays-off (it doesn't come back from its restart), \
+             or NODE:TEXT=fail|hang|lost-before|lost-after|power-cut|file-in-use, such as NODE2:net stop=fail",
         )
     };
     let (place, what) = text.rsplit_once('=').ok_or_else(wrong)?;
@@ -190,7 +205,12 @@ fn program(emulation: &Emulation, text: &str) -> Result<(), Failure> {
         }]);
         return Ok(());
     }
-    let (node, matching) = place.split_once(':').ok_or_else(wrong)?;
+    let known = |node: &str| emulation.address(node).is_some();
+    if what == "stays-off" && known(place) {
+        emulation.comes_back(place, false);
+        return Ok(());
+    }
+    let (node, matching) = place.split_once(':').filter(|(node, _)| known(node)).ok_or_else(wrong)?;
     let kind = match what {
         "fail" => FaultKind::Fail { code: 1, text: "a fault of the rehearsal".into() },
         "hang" => FaultKind::Hang,

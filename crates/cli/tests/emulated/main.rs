@@ -7,6 +7,8 @@
 #[cfg(unix)]
 mod crashes;
 #[cfg(unix)]
+mod faults;
+#[cfg(unix)]
 mod kit;
 #[cfg(unix)]
 mod transcripts;

@@ -228,5 +228,5 @@ pub(crate) fn sp2() -> Payload {
 
 /// A hotfix for it.
 pub(crate) fn hotfix() -> Payload {
-    media("exchange-2003-kb916803", "MS06-019", "MS06-019")
+    Payload { first: vec![fix()], ..media("exchange-2003-kb916803", "MS06-019", "MS06-019") }
 }

@@ -5,7 +5,7 @@
 mod estates;
 mod script;
 
-use kaketsugi_estate::EvidenceKind;
+use kaketsugi_estate::{EvidenceKind, ReleaseState};
 use kaketsugi_plan::{Plan, Step};
 
 pub(crate) use estates::{cluster, exchange, group, hotfix, pacemaker, packages, release, server, sp2};
@@ -97,9 +97,12 @@ pub(crate) fn service_pack() -> Plan {
     s.done("KB 328839, Exchange Server 2003, clustered servers")
 }
 
-/// A hotfix on the same cluster: the same path without the virtual-server upgrade.
+/// A hotfix on the same cluster, whose nodes have the IIS fix: the same path without the virtual-server upgrade.
 pub(crate) fn hotfix_plan() -> Plan {
-    let (estate, snapshot) = exchange("6.5.7638.2");
+    let (estate, mut snapshot) = exchange("6.5.7638.2");
+    for server in snapshot.servers.values_mut() {
+        server.releases.insert(release("windows-2003-kb831464"), ReleaseState::Installed);
+    }
     let mut s = Script::new(estate, snapshot, hotfix());
     s.attest(EvidenceKind::TriedInTest);
     for node in ["EXN1", "EXN2"] {
