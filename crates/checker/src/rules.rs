@@ -110,8 +110,7 @@ fn stale_evidence(state: &State, step: &Step) -> Option<EvidenceKind> {
         return None;
     }
     let oldest = u64::from(plan.estate.policy.backup_age_max_hours) * 3_600_000;
-    let seen = state.seen();
-    let found = seen.evidence.iter().filter(|e| e.kind == EvidenceKind::FullBackup).map(|e| e.at);
+    let found = plan.snapshot.evidence.iter().filter(|e| e.kind == EvidenceKind::FullBackup).map(|e| e.at);
     let attested = state.run.evidence().iter().filter(|e| e.kind == EvidenceKind::FullBackup).map(|e| e.at);
     let newest = found.chain(attested).max();
     let fresh = newest.is_some_and(|at| state.clock().0.saturating_sub(at.0) <= oldest);

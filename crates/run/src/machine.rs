@@ -248,9 +248,10 @@ impl Run {
         !step.action.only_looks()
     }
 
-    /// The snapshot with the evidence that this run collected.
+    /// The snapshot with the evidence that the plan was made from, which no probe sees, and that this run collected.
     pub(crate) fn with_evidence(&self, snapshot: &Snapshot) -> Snapshot {
         let mut snapshot = snapshot.clone();
+        snapshot.evidence.extend(self.plan.snapshot.evidence.iter().cloned());
         for evidence in &self.evidence {
             evidence.add_to(&mut snapshot);
         }

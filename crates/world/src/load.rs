@@ -12,7 +12,7 @@ use crate::state::{Cluster, Facts, Hidden, Server};
 use crate::{ReleaseFacts, World};
 
 impl World {
-    /// Takes a snapshot for the truth. [`World::observe`] gives the same snapshot back.
+    /// Takes a snapshot for the truth. [`World::observe`] gives the same snapshot back, but for evidence.
     #[must_use]
     pub fn from_snapshot(snapshot: &Snapshot) -> Self {
         Self::with_releases(snapshot, [])
@@ -24,7 +24,6 @@ impl World {
         let facts = Facts {
             releases: releases.into_iter().map(|r| (r.id.clone(), r)).collect(),
             taken_at: snapshot.taken_at,
-            evidence: snapshot.evidence.clone(),
             settings: snapshot.servers.iter().map(|(id, s)| (id.clone(), s.settings.clone())).collect(),
             listed: snapshot.servers.keys().cloned().collect(),
         };

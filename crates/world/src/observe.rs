@@ -25,7 +25,8 @@ impl World {
                 .filter(|(_, cluster)| self.is_visible(cluster))
                 .map(|(id, cluster)| (id.clone(), cluster.truth.clone()))
                 .collect(),
-            evidence: self.facts.evidence.clone(),
+            // What people vouch for lies in the plan and in the run's journal; no probe sees it.
+            evidence: Vec::new(),
         }
     }
 

@@ -5,7 +5,7 @@ use std::hash::{Hash, Hasher};
 use std::sync::Arc;
 
 use kaketsugi_estate::{
-    ClusterId, ClusterSeen, Evidence, GroupId, Millis, ReleaseId, ResourceId, ServerId, ServerSeen, Setting,
+    ClusterId, ClusterSeen, GroupId, Millis, ReleaseId, ResourceId, ServerId, ServerSeen, Setting,
     SettingValue,
 };
 
@@ -48,7 +48,6 @@ impl Hash for World {
 pub(crate) struct Facts {
     pub(crate) releases: BTreeMap<ReleaseId, ReleaseFacts>,
     pub(crate) taken_at: Millis,
-    pub(crate) evidence: Vec<Evidence>,
     /// Settings by server as they were found: what must be there again at the end.
     pub(crate) settings: BTreeMap<ServerId, BTreeMap<Setting, SettingValue>>,
     /// Servers that the snapshot named; members of clusters that it didn't name are in the world all the same.

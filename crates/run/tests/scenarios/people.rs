@@ -3,7 +3,7 @@
 use crate::scene::Scene;
 use crate::support;
 use crate::support::{exchange, first};
-use kaketsugi_estate::EvidenceKind;
+use kaketsugi_estate::{Evidence, EvidenceKind};
 use kaketsugi_plan::{Answer, Condition};
 use kaketsugi_run::{Input, Outcome, Record, Want, Why};
 
@@ -89,6 +89,26 @@ fn evidence_that_has_grown_too_old_is_asked_for_again() {
     };
     assert_eq!(asked(EvidenceKind::FullBackup), 2);
     assert_eq!(asked(EvidenceKind::ReleaseNotesRead), 1, "that doesn't grow old");
+}
+
+#[test]
+fn evidence_of_the_estate_file_counts_although_no_probe_sees_it() {
+    let mut kit = support::testkit::exchange(&["NODE1", "NODE2"], &[("EVS1", "NODE1")], "exchange-2003-sp2");
+    let (at, by) = (kit.snapshot.taken_at, "ann".to_owned());
+    kit.snapshot.evidence = [
+        EvidenceKind::TriedInTest,
+        EvidenceKind::ReleaseNotesRead,
+        EvidenceKind::FullBackup,
+        EvidenceKind::ProtectionOff,
+    ]
+    .map(|kind| Evidence { kind, at, by: by.clone() })
+    .into();
+    let plan = kaketsugi_planner::plan(&kit.estate, &kit.snapshot, &kit.payload).unwrap();
+    let mut scene = Scene::new(std::sync::Arc::new(plan));
+    assert!(scene.host.seen().evidence.is_empty());
+    scene.finishes();
+    let asked = scene.records.iter().filter(|r| matches!(r, Record::Attested { .. }));
+    assert_eq!(asked.count(), 1, "only the backup afterwards");
 }
 
 #[test]
