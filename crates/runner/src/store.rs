@@ -58,7 +58,8 @@ impl Store {
         Ok(self.directory.join(format!("{run}.kaketsugi")))
     }
 
-    /// Begins a journal for a plan, and drives its run. The id of the run is made from the time and the plan's hash.
+    /// Begins a journal for a plan, and drives its run. The id of the run is made from the time, the plan's
+    /// hash and chance: no other run anywhere has it.
     ///
     /// # Errors
     /// When it can't be written; then nothing was begun.
@@ -73,7 +74,10 @@ impl Store {
             .strftime("%Y%m%d-%H%M%S")
             .to_string();
         let short: String = plan.hash().short().chars().take(6).collect();
-        let id = format!("{stamp}-{short}");
+        // Two controllers, with stores of their own, may begin the same plan in the same second. With one id they would
+        // take each other's locks for their own.
+        let own: u32 = rand::random();
+        let id = format!("{stamp}-{short}{:06x}", own & 0xff_ffff);
         let path = self.path(&id)?;
         let guard = Guard::take(&lock_path(&path), &id)?;
         let journal = Journal::create(&path, &id, plan, at)?.guarded(guard);

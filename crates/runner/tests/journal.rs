@@ -62,6 +62,15 @@ async fn what_was_written_is_read() {
 }
 
 #[test]
+fn the_same_plan_begun_twice_in_one_second_is_two_runs() {
+    // Two controllers with a store each: with one id, each would take the other's locks for its own.
+    let (one, two) = (tempfile::tempdir().unwrap(), tempfile::tempdir().unwrap());
+    let plan = pacemaker();
+    let id = |directory: &Path| Store::new(directory).begin(&plan, Millis(1_700_000_000_000)).unwrap().1;
+    assert_ne!(id(one.path()), id(two.path()));
+}
+
+#[test]
 fn a_name_that_fits_several_runs_is_refused() {
     let directory = tempfile::tempdir().unwrap();
     let store = Store::new(directory.path());
