@@ -22,6 +22,9 @@ use crate::truth::Truth;
 /// The account that logs in on emulated nodes.
 pub const USER: &str = "Administrator";
 
+/// An account that logs in with the same key, and is no administrator on any node.
+pub const LIMITED_USER: &str = "Helpdesk";
+
 /// Emulated nodes behind real SSH servers. They end with this value.
 #[derive(Debug)]
 pub struct Emulation {

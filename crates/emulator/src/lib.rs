@@ -31,7 +31,7 @@ mod table;
 mod transcript;
 mod truth;
 
-pub use emulation::{Answer, Emulation, StartError, USER};
+pub use emulation::{Answer, Emulation, LIMITED_USER, StartError, USER};
 pub use fault::{Fault, FaultKind};
 pub use node::Event;
 pub use person::{Behaviour, Instruction, Person, Reply};

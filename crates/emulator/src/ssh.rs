@@ -15,6 +15,7 @@ use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::Notify;
 use tokio::task::JoinSet;
 
+use crate::emulation::LIMITED_USER;
 use crate::shell::{Cut, Shell};
 use crate::state::Shared;
 
@@ -76,8 +77,13 @@ impl Doorman {
         let Some(mut power) = power else { return };
         let (mut near, far) = tokio::io::duplex(PIPE_BYTES);
         let cut = Arc::new(Notify::new());
-        let visitor =
-            Visitor { door: self, cut: cut.clone(), channels: BTreeMap::new(), jobs: JoinSet::new() };
+        let visitor = Visitor {
+            door: self,
+            cut: cut.clone(),
+            channels: BTreeMap::new(),
+            limited: false,
+            jobs: JoinSet::new(),
+        };
         let session = async {
             if let Ok(session) = russh::server::run_stream(config, far, visitor).await {
                 // How a session ends is the client's affair.
@@ -99,6 +105,8 @@ struct Visitor {
     door: Doorman,
     cut: Arc<Notify>,
     channels: BTreeMap<ChannelId, Request>,
+    /// Whether this account is no administrator.
+    limited: bool,
     /// Ends with the session, and its commands with it.
     jobs: JoinSet<()>,
 }
@@ -115,7 +123,8 @@ impl Handler for Visitor {
     type Error = russh::Error;
 
     async fn auth_publickey(&mut self, user: &str, key: VerifiedPublicKey<'_>) -> Result<Auth, Self::Error> {
-        let known = user.eq_ignore_ascii_case(&self.door.user)
+        self.limited = user.eq_ignore_ascii_case(LIMITED_USER);
+        let known = (self.limited || user.eq_ignore_ascii_case(&self.door.user))
             && key.public_key.key_data() == self.door.client.key_data();
         Ok(if known { Auth::Accept } else { Auth::reject() })
     }
@@ -175,7 +184,8 @@ impl Visitor {
         }
         let Some(request) = self.channels.remove(&channel) else { return };
         let line = request.line.unwrap_or_default();
-        let shell = Shell::new(self.door.shared.clone(), &self.door.node, request.stdin);
+        let shell =
+            Shell::new(self.door.shared.clone(), &self.door.node, request.stdin).limited(self.limited);
         let cut = self.cut.clone();
         self.jobs.spawn(async move {
             match shell.line(&line).await {

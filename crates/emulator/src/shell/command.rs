@@ -7,6 +7,15 @@ use crate::fault::FaultKind;
 use crate::table::Class;
 use crate::transcript::Actor;
 
+/// ERROR_ACCESS_DENIED.
+const ACCESS_DENIED: u32 = 5;
+
+/// Whether a command is for members of the nodes' Administrators group: whatever speaks to the cluster ("Server
+/// clusters: security", TechNet), the scheduler (as Windows Server 2003 ships) or changes anything but files.
+fn needs_administrator(args: &Args, class: Option<Class>) -> bool {
+    matches!(args.command.as_str(), "cluster" | "schtasks") || class.is_some_and(|c| c != Class::File)
+}
+
 impl Shell {
     pub(super) async fn command(&mut self, text: &str, writes: bool) -> Flow {
         self.unknown = false;
@@ -31,6 +40,11 @@ impl Shell {
             }
         };
         let class = args.class.or(writes.then_some(Class::File));
+        if self.limited && needs_administrator(&args, class) {
+            self.eprint("Access is denied.\r\n");
+            self.done(ACCESS_DENIED);
+            return Flow::On;
+        }
         let fault = {
             let mut state = self.shared.lock();
             if let Some(class) = class {

@@ -54,6 +54,8 @@ pub(crate) struct Shell {
     pub(super) batch: Option<super::batch::Frame>,
     /// The last command wasn't known: `cmd /c` ends with 1 then.
     pub(super) unknown: bool,
+    /// The account is no administrator.
+    pub(super) limited: bool,
 }
 
 impl Shell {
@@ -77,7 +79,14 @@ impl Shell {
             err: Output::memory(),
             batch: None,
             unknown: false,
+            limited: false,
         }
+    }
+
+    /// The same for an account that is an administrator, or not.
+    pub(crate) fn limited(mut self, limited: bool) -> Self {
+        self.limited = limited;
+        self
     }
 
     /// `cmd /c LINE`.
