@@ -16,6 +16,9 @@ use super::super::shell::Shell;
 use super::table::{self, ResourceRow};
 use crate::Error;
 
+/// ERROR_ACCESS_DENIED (Win32).
+const ACCESS_DENIED: u32 = 5;
+
 /// What was learned of a cluster, and of its groups' failback.
 pub(super) struct Learned {
     pub(super) seen: ClusterSeen,
@@ -54,6 +57,14 @@ impl WindowsCluster {
 
     async fn through(&self, shell: &Shell, cluster: &Cluster) -> Result<Option<Learned>, Error> {
         let said = shell.run("cluster node").await?;
+        if said.code == ACCESS_DENIED {
+            return Err(Error::NoPrivilege {
+                host: shell.id.clone(),
+                what: "Access is denied to the cluster. The account must be a member of the Administrators group on \
+                       every node"
+                    .into(),
+            });
+        }
         let Some(text) = said.good() else { return Ok(None) };
         let bad = |what: &str, row: table::BadRow| Error::Unreadable {
             host: shell.id.clone(),
