@@ -2,14 +2,18 @@
 
 use std::io::IsTerminal;
 use std::sync::Mutex;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
-use indicatif::{MultiProgress, ProgressBar, ProgressStyle};
+use indicatif::{MultiProgress, ProgressBar, ProgressDrawTarget, ProgressStyle};
 use kaketsugi_estate::GroupState;
 use kaketsugi_plan::Actor;
 use kaketsugi_run::{Event, GroupLine, Outcome, Record, What};
 
 use crate::output::Output;
+
+/// How often the live view moves.
+const TICK: Duration = Duration::from_millis(250);
 
 /// Hears events and shows them.
 pub(crate) struct Live {
@@ -22,6 +26,8 @@ struct View {
     all: MultiProgress,
     step: ProgressBar,
     groups: ProgressBar,
+    /// Whether it is off the screen, because a person is asked something there.
+    away: AtomicBool,
 }
 
 impl Live {
@@ -42,7 +48,10 @@ impl Live {
                 if let Ok(mut current) = self.title.lock() {
                     current.clone_from(&line);
                 }
-                match &self.view {
+                if let Some(view) = &self.view {
+                    view.make_way(*actor == Actor::Operator);
+                }
+                match self.drawn() {
                     Some(view) => view.step(&line, *expected_seconds),
                     None => self.line(&format!("{} {line}", clock(event.at.0))),
                 }
@@ -50,7 +59,7 @@ impl Live {
             What::Recorded { entry, .. } => {
                 if let Some(text) = record(entry) {
                     let title = self.title.lock().map(|t| t.clone()).unwrap_or_default();
-                    let text = if self.view.is_some()
+                    let text = if self.drawn().is_some()
                         && matches!(
                             entry,
                             Record::Outcome { .. } | Record::AlreadyDone { .. } | Record::When { .. }
@@ -63,13 +72,13 @@ impl Live {
                 }
             }
             What::Progress { doing, .. } => {
-                if let Some(view) = &self.view {
+                if let Some(view) = self.drawn() {
                     view.doing(&kaketsugi_transport::sanitize(doing));
                 }
             }
             What::Groups { groups } => {
                 let text = groups.iter().map(group).collect::<Vec<_>>().join("  ");
-                match &self.view {
+                match self.drawn() {
                     Some(view) => view.groups.set_message(text),
                     None => self.line(&format!("{}   groups: {text}", clock(event.at.0))),
                 }
@@ -84,8 +93,13 @@ impl Live {
         }
     }
 
+    /// The live view, while it is on the screen.
+    fn drawn(&self) -> Option<&View> {
+        self.view.as_ref().filter(|view| !view.away.load(Ordering::Relaxed))
+    }
+
     fn line(&self, text: &str) {
-        match &self.view {
+        match self.drawn() {
             Some(view) => {
                 let _ = view.all.println(text);
             }
@@ -109,10 +123,26 @@ impl View {
             ProgressStyle::with_template(template).unwrap_or_else(|_| ProgressStyle::default_bar())
         };
         step.set_style(style("{spinner} {elapsed} of about {len}s [{bar:20}] {msg}").progress_chars("=> "));
-        step.enable_steady_tick(Duration::from_millis(250));
+        step.enable_steady_tick(TICK);
         let groups = all.add(ProgressBar::new_spinner());
         groups.set_style(style("  groups: {msg}"));
-        Self { all, step, groups }
+        Self { all, step, groups, away: AtomicBool::new(false) }
+    }
+
+    /// Leaves the screen to a question, which drawing would overwrite, or takes it back.
+    fn make_way(&self, away: bool) {
+        if self.away.swap(away, Ordering::Relaxed) == away {
+            return;
+        }
+        if away {
+            self.step.disable_steady_tick();
+            // What can't be wiped away is overwritten by the question.
+            let _ = self.all.clear();
+            self.all.set_draw_target(ProgressDrawTarget::hidden());
+        } else {
+            self.all.set_draw_target(ProgressDrawTarget::stderr());
+            self.step.enable_steady_tick(TICK);
+        }
     }
 
     fn step(&self, line: &str, expected_seconds: u32) {

@@ -5,6 +5,7 @@ mod commands;
 mod directory;
 mod exit;
 mod files;
+mod interrupt;
 mod live;
 mod output;
 mod site;
@@ -46,6 +47,7 @@ fn main() -> ExitCode {
 }
 
 async fn run(cli: Cli, output: &Output) -> Result<Code, Failure> {
+    interrupt::listen();
     let global = &cli.global;
     match cli.command {
         Command::Discover { hosts, out, r#become } => {

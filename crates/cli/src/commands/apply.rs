@@ -7,7 +7,7 @@ use kaketsugi_plan::Plan;
 use kaketsugi_platform::Platform;
 use kaketsugi_report::Machines;
 use kaketsugi_run::{End, Run, Why};
-use kaketsugi_runner::{Driver, Ending, Interrupt, Journal, Note};
+use kaketsugi_runner::{Driver, Ending, Journal, Note};
 use kaketsugi_transport::operator::Operator;
 
 use crate::args::Global;
@@ -15,7 +15,7 @@ use crate::commands::check;
 use crate::exit::{Code, Failure};
 use crate::live::Live;
 use crate::output::Output;
-use crate::{directory, files, site};
+use crate::{directory, files, interrupt, site};
 
 pub(crate) async fn run(
     global: &Global,
@@ -98,19 +98,10 @@ pub(crate) async fn drive(
     journal: &mut Journal,
     run: &mut Run,
 ) -> Result<Code, Failure> {
-    let interrupt = Interrupt::default();
-    let listener = tokio::spawn({
-        let interrupt = interrupt.clone();
-        async move {
-            while tokio::signal::ctrl_c().await.is_ok() {
-                interrupt.set();
-            }
-        }
-    });
+    let interrupt = interrupt::of_run();
     let live = Live::new(*output);
     let events = |event| live.hear(event);
     let ending = Driver { platform, operator, journal, events: &events, interrupt }.drive(run).await;
-    listener.abort();
     live.finish();
     let ending = ending.map_err(journal_failure)?;
     Ok(told(output, run, &ending))

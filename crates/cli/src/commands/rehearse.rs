@@ -40,9 +40,8 @@ pub(crate) async fn run(
         .await
         .map_err(|source| Failure::because("the emulated nodes can't be started", source, ""))?;
     let emulation = Arc::new(emulation);
-    for fault in faults {
-        program(&emulation, fault)?;
-    }
+    let faults: Vec<Programmed> =
+        faults.iter().map(|text| Programmed::read(&emulation, text)).collect::<Result<_, _>>()?;
     let estate = emulation.estate(&estate);
     let place = tempfile::tempdir()
         .map_err(|source| Failure::because("there is no room for the rehearsal's files", source, ""))?;
@@ -63,6 +62,9 @@ pub(crate) async fn run(
     }
 
     let plan = hastened(plan);
+    for fault in faults {
+        fault.program(&emulation);
+    }
     let operator = Console { emulation: Arc::clone(&emulation), plan: plan.clone() };
     let store = Store::new(place.path().join("runs"));
     let (mut journal, id) = store.begin(&plan, kaketsugi_runner::now()).map_err(apply::journal_failure)?;
@@ -72,7 +74,9 @@ pub(crate) async fn run(
     }
     let code = apply::drive(output, &platform, &operator, &mut journal, &mut run).await?;
     if !output.is_json() {
-        output.note("This was a rehearsal: its run ends with its nodes, and there is nothing to resume or report.");
+        output.note(
+            "This was a rehearsal: its run ends with its nodes, and there is nothing to resume or report.",
+        );
         output.text("\nWhat each node and each person were told, in this order:\n");
         for line in emulation.transcript().of_consequence() {
             output.text(&format!("  {}", kaketsugi_transport::sanitize(&line)));
@@ -184,42 +188,56 @@ impl Operator for Console {
     }
 }
 
-/// Programs a fault: `operator=BEHAVIOUR`, `NODE=stays-off`, or `NODE:TEXT=WHAT` for the first command on the node that
-/// holds the text.
-fn program(emulation: &Emulation, text: &str) -> Result<(), Failure> {
-    let wrong = || {
-        Failure::cannot(
-            format!("`{text}` is no fault"),
-            "operator=late|forgetful|wrong-evs|claims-done, or NODE=stays-off (it doesn't come back from its restart), \
-             or NODE:TEXT=fail|hang|lost-before|lost-after|power-cut|file-in-use, such as NODE2:net stop=fail",
-        )
-    };
-    let (place, what) = text.rsplit_once('=').ok_or_else(wrong)?;
-    if place == "operator" {
-        emulation.person().will([match what {
-            "late" => Behaviour::Late(Duration::from_secs(3)),
-            "forgetful" => Behaviour::Forgetful,
-            "wrong-evs" => Behaviour::WrongEvs,
-            "claims-done" => Behaviour::ClaimsDone,
+/// A fault of the command line. It strikes the run, not the planning before it.
+enum Programmed {
+    Person(Behaviour),
+    StaysOff(String),
+    Command(Fault),
+}
+
+impl Programmed {
+    /// `operator=BEHAVIOUR`, `NODE=stays-off`, or `NODE:TEXT=WHAT` for the first command on the node that holds the text.
+    fn read(emulation: &Emulation, text: &str) -> Result<Self, Failure> {
+        let wrong = || {
+            Failure::cannot(
+                format!("`{text}` is no fault"),
+                "operator=late|forgetful|wrong-evs|claims-done, or NODE=stays-off (it doesn't come back from its \
+                 restart), or NODE:TEXT=fail|hang|lost-before|lost-after|power-cut|file-in-use for the first command on \
+                 the node that holds the text, such as \"NODE2:/quiet=hang\" for an installer",
+            )
+        };
+        let (place, what) = text.rsplit_once('=').ok_or_else(wrong)?;
+        if place == "operator" {
+            return Ok(Self::Person(match what {
+                "late" => Behaviour::Late(Duration::from_secs(3)),
+                "forgetful" => Behaviour::Forgetful,
+                "wrong-evs" => Behaviour::WrongEvs,
+                "claims-done" => Behaviour::ClaimsDone,
+                _ => return Err(wrong()),
+            }));
+        }
+        let known = |node: &str| emulation.address(node).is_some();
+        if what == "stays-off" && known(place) {
+            return Ok(Self::StaysOff(place.to_owned()));
+        }
+        let (node, matching) = place.split_once(':').filter(|(node, _)| known(node)).ok_or_else(wrong)?;
+        let kind = match what {
+            "fail" => FaultKind::Fail { code: 1, text: "a fault of the rehearsal".into() },
+            "hang" => FaultKind::Hang,
+            "lost-before" => FaultKind::LostBefore,
+            "lost-after" => FaultKind::LostAfter,
+            "power-cut" => FaultKind::PowerCut { after: Duration::from_millis(200) },
+            "file-in-use" => FaultKind::FileInUse { file: "exmgmt.exe".into(), installed: false },
             _ => return Err(wrong()),
-        }]);
-        return Ok(());
+        };
+        Ok(Self::Command(Fault::first(matching, kind).on(node)))
     }
-    let known = |node: &str| emulation.address(node).is_some();
-    if what == "stays-off" && known(place) {
-        emulation.comes_back(place, false);
-        return Ok(());
+
+    fn program(self, emulation: &Emulation) {
+        match self {
+            Self::Person(behaviour) => emulation.person().will([behaviour]),
+            Self::StaysOff(node) => emulation.comes_back(&node, false),
+            Self::Command(fault) => emulation.fault(fault),
+        }
     }
-    let (node, matching) = place.split_once(':').filter(|(node, _)| known(node)).ok_or_else(wrong)?;
-    let kind = match what {
-        "fail" => FaultKind::Fail { code: 1, text: "a fault of the rehearsal".into() },
-        "hang" => FaultKind::Hang,
-        "lost-before" => FaultKind::LostBefore,
-        "lost-after" => FaultKind::LostAfter,
-        "power-cut" => FaultKind::PowerCut { after: Duration::from_millis(200) },
-        "file-in-use" => FaultKind::FileInUse { file: "exmgmt.exe".into(), installed: false },
-        _ => return Err(wrong()),
-    };
-    emulation.fault(Fault::first(matching, kind).on(node));
-    Ok(())
 }

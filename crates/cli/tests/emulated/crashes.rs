@@ -9,10 +9,7 @@ use std::process::Command;
 use kaketsugi_plan::Plan;
 use kaketsugi_run::Record;
 
-use crate::kit::{Script, Setup, Site, Terminal, attend};
-
-/// What a process that is killed ends with here.
-const KILLED: i32 = -9;
+use crate::kit::{KILLED, Script, Setup, Site, Terminal, attend};
 
 /// How many records the two runs write, but for those by which somebody goes on.
 const HOTFIX_RECORDS: usize = 58;
@@ -104,11 +101,11 @@ fn a_service_pack_with_its_person_after_each_record() {
 
 #[test]
 fn a_hotfix_once_at_a_spread_of_records() {
-    spread(HOTFIX_RECORDS, 7, || Some(Site::new(Setup::hotfix("NODE1"))), HOTFIX);
+    spread(HOTFIX_RECORDS, 9, || Some(Site::new(Setup::hotfix("NODE1"))), HOTFIX);
 }
 
 #[test]
 fn a_service_pack_once_at_a_spread_of_records() {
     let setup = || Setup { fix: [false; 2], ..Setup::service_pack("NODE1") };
-    spread(SERVICE_PACK_RECORDS, 12, || Site::with_directory(setup()), SERVICE_PACK);
+    spread(SERVICE_PACK_RECORDS, 19, || Site::with_directory(setup()), SERVICE_PACK);
 }

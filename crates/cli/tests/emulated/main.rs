@@ -9,6 +9,12 @@ mod crashes;
 #[cfg(unix)]
 mod faults;
 #[cfg(unix)]
+mod interrupts;
+#[cfg(unix)]
+mod journals;
+#[cfg(unix)]
 mod kit;
+#[cfg(unix)]
+mod mishaps;
 #[cfg(unix)]
 mod transcripts;

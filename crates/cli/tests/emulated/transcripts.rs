@@ -1,9 +1,11 @@
 //! What each node and the person were told, in order, against the document; and that the whole run did what it is for.
 
+use std::time::Duration;
+
 use kaketsugi_plan::Action;
 use kaketsugi_run::{Outcome, Record};
 
-use crate::kit::{Script, Setup, Site, Terminal, attend};
+use crate::kit::{Event, Script, Setup, Site, Terminal, attend};
 
 /// Plans and applies at a terminal, with a person who does what they are asked.
 fn carry_out(site: &Site) {
@@ -55,6 +57,20 @@ fn a_hotfix_with_the_evs_on_node_2() {
     carry_out(&site);
     Script::read(include_str!("transcripts/hotfix-evs-on-node2.txt")).check(&site.told());
     verified(&site);
+}
+
+/// While somebody is asked, the live view draws nothing over the question and what is being typed.
+#[test]
+fn a_question_stays_on_the_screen() {
+    let site = Site::new(Setup::hotfix("NODE1"));
+    let plan = site.plan();
+    let mut terminal = Terminal::start(site.apply(&plan));
+    let Event::Asked(_) = terminal.next(Duration::from_secs(60)) else { panic!("{}", terminal.text()) };
+    std::thread::sleep(Duration::from_millis(50));
+    let asked = terminal.written();
+    std::thread::sleep(Duration::from_millis(1500));
+    assert_eq!(terminal.written(), asked, "{}", terminal.text());
+    assert!(terminal.text().trim_end().ends_with("and the reason:"), "{}", terminal.text());
 }
 
 /// By the journal: fail-over was proven by a move that was really carried out, after both nodes were patched

@@ -8,5 +8,5 @@ mod terminal;
 
 pub(crate) use person::{attend, instruction};
 pub(crate) use script::Script;
-pub(crate) use site::{Setup, Site, said};
-pub(crate) use terminal::{Event, Prompt, Terminal};
+pub(crate) use site::{NODES, Setup, Site, said, words};
+pub(crate) use terminal::{Event, KILLED, Prompt, Terminal, ended};

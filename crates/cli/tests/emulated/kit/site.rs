@@ -1,7 +1,7 @@
 //! Emulated nodes, and what leads the program to them: estate file, known hosts, key.
 
 use std::os::unix::fs::PermissionsExt;
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 use std::process::{Command, Output, Stdio};
 use std::sync::Arc;
 use std::time::Duration;
@@ -285,9 +285,4 @@ pub(crate) fn said(output: &Output) -> (Option<i32>, String) {
 /// The words of a text; the fancy report breaks lines and draws beside them.
 pub(crate) fn words(text: &str) -> String {
     text.split_whitespace().filter(|w| !matches!(*w, "│" | "×" | "╰─▶" | "├─▶")).collect::<Vec<_>>().join(" ")
-}
-
-/// A file's text.
-pub(crate) fn read(path: &Path) -> String {
-    std::fs::read_to_string(path).unwrap_or_else(|why| panic!("{}: {why}", path.display()))
 }

@@ -3,7 +3,7 @@
 use std::fs::File;
 use std::io::{Read, Write};
 use std::os::unix::process::ExitStatusExt;
-use std::process::{Child, Command};
+use std::process::{Child, Command, ExitStatus};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
@@ -38,6 +38,18 @@ pub(crate) enum Event {
     Ended(i32),
     /// Neither, in the time that was given.
     Quiet,
+}
+
+/// What a process that is killed ends with here.
+pub(crate) const KILLED: i32 = -9;
+
+/// Runs a program without a terminal to its end.
+pub(crate) fn ended(command: &mut Command) -> i32 {
+    code(command.output().unwrap().status)
+}
+
+fn code(status: ExitStatus) -> i32 {
+    status.code().unwrap_or_else(|| -status.signal().unwrap_or(0))
 }
 
 const BEGINS: &str = "for the operator [";
@@ -77,6 +89,11 @@ impl Terminal {
         plain(&String::from_utf8_lossy(&bytes))
     }
 
+    /// How many bytes were written so far.
+    pub(crate) fn written(&self) -> usize {
+        self.screen.lock().unwrap_or_else(PoisonError::into_inner).len()
+    }
+
     /// The next question, or the end.
     pub(crate) fn next(&mut self, at_most: Duration) -> Event {
         let begun = Instant::now();
@@ -85,7 +102,7 @@ impl Terminal {
                 return Event::Asked(prompt);
             }
             if let Some(status) = self.child.try_wait().unwrap() {
-                return Event::Ended(status.code().unwrap_or_else(|| -status.signal().unwrap_or(0)));
+                return Event::Ended(code(status));
             }
             if begun.elapsed() > at_most {
                 return Event::Quiet;
