@@ -8,7 +8,7 @@ use kaketsugi_estate::{
     ClusterId, EvidenceKind, GroupId, GroupRole, GroupState, NodeState, Product, ReleaseState, ResourceState,
     ServerId, Snapshot,
 };
-use kaketsugi_plan::{Action, Step, StepId};
+use kaketsugi_plan::{Action, Plan, RestartNeed, Step, StepId};
 use kaketsugi_run::Why;
 use kaketsugi_world::{Command, Harm, World};
 use serde::{Deserialize, Serialize};
@@ -177,6 +177,7 @@ pub(crate) fn goal(state: &State) -> Option<Broken> {
     }
     if !state.restoring() {
         installed(state, &now, &mut what);
+        restarted(plan, &now, &mut what);
         as_before(&plan.snapshot, &now, &mut what);
         if plan.payload.group_upgrade {
             upgraded(state, &now, &mut what);
@@ -193,6 +194,18 @@ fn installed(state: &State, now: &Snapshot, what: &mut Vec<String>) {
         if !matches!(is, Some(ReleaseState::Installed | ReleaseState::Newer)) {
             what.push(format!("{} is not installed on {node}", plan.payload.id));
         }
+    }
+}
+
+/// What is installed isn't in use before the restart that its installer asks for. A release of which the catalogue
+/// says that it never asks has no step for it.
+fn restarted(plan: &Plan, now: &Snapshot, what: &mut Vec<String>) {
+    if plan.payload.restart == RestartNeed::Never {
+        return;
+    }
+    let asks = |seen: &Snapshot, node| seen.servers.get(node).and_then(|s| s.restart_pending) == Some(true);
+    for node in now.servers.keys().filter(|n| asks(now, n) && !asks(&plan.snapshot, n)) {
+        what.push(format!("{node} still asks for a restart"));
     }
 }
 

@@ -1,12 +1,12 @@
 //! Does all come back: nodes, services, settings, and the users' trust in a patched node?
 
-use kaketsugi_estate::{ClusterId, NodeState, ServerId};
+use kaketsugi_estate::{ClusterId, NodeState, ResourceState, ServerId};
 use kaketsugi_plan::{Action, Condition, ReasonKind};
 
 use crate::checks::install::takes_something_out;
 use crate::ledger::Service;
 use crate::objection::{Check, Cite, Found};
-use crate::walk::{Moment, Walk, has_work};
+use crate::walk::{Moment, Walk, has_work, names};
 
 pub(super) const CHECKS: &[Check] = &[
     Check {
@@ -52,6 +52,13 @@ pub(super) const CHECKS: &[Check] = &[
         find: health_gate,
     },
     Check {
+        code: "back-resources",
+        asks: "What is called “as before” in a group is what was online in it.",
+        hint: "name the resources that were online when the plan was made, and no others",
+        rule: Cite::exchange("E03-CLU-10-ONLINE"),
+        find: resources,
+    },
+    Check {
         code: "back-soak",
         asks: "The first patched node shows for a while that it does well before the last old one is touched.",
         hint: "soak the first patched node for as long as the policy says, before the last node is taken out",
@@ -59,6 +66,30 @@ pub(super) const CHECKS: &[Check] = &[
         find: soak,
     },
 ];
+
+fn resources(walk: &Walk<'_>) -> Vec<Found> {
+    let mut found = Vec::new();
+    for step in &walk.plan.steps {
+        for condition in step.requires.iter().chain(&step.expects) {
+            let Condition::GroupAsBefore { cluster, group, online } = condition else { continue };
+            let Some(seen) = walk.seen(cluster).and_then(|c| c.groups.get(group)) else { continue };
+            let was = |online_then: bool| {
+                seen.resources.iter().filter(move |r| (r.state == ResourceState::Online) == online_then)
+            };
+            let forgotten: Vec<_> = was(true).map(|r| &r.id).filter(|id| !online.contains(id)).collect();
+            if !forgotten.is_empty() {
+                found.push(Found::at(step, format!("in {group} it leaves {} offline", names(forgotten))));
+            }
+            // A group that was found taken offline for its upgrade is meant to be online as a whole.
+            let half_way = was(true).all(|r| r.kept_online);
+            let new: Vec<_> = was(false).map(|r| &r.id).filter(|id| online.contains(id)).collect();
+            if !half_way && !new.is_empty() {
+                found.push(Found::at(step, format!("in {group} it brings {} online", names(new))));
+            }
+        }
+    }
+    found
+}
 
 fn not_readmitted(walk: &Walk<'_>) -> Vec<Found> {
     let end = walk.end();

@@ -1,10 +1,12 @@
 //! E03-CLU-01 to 15 in the wrong order, virtual servers upgraded wrongly, evidence left out.
 
-use kaketsugi_estate::EvidenceKind;
-use kaketsugi_plan::{Action, Condition};
+use kaketsugi_estate::{EvidenceKind, ResourceId, ResourceState};
+use kaketsugi_plan::{Action, Condition, Plan};
 
 use super::{Mutation, mutation};
-use crate::kit::{at, chain, copy_before, group, hotfix_plan, put_before, remove, server, service_pack};
+use crate::kit::{
+    at, chain, cluster, copy_before, group, hotfix_plan, put_before, remove, server, service_pack,
+};
 
 pub(super) fn mutations() -> Vec<Mutation> {
     [order(), upgrades(), evidence()].into_iter().flatten().collect()
@@ -79,10 +81,32 @@ fn upgrades() -> Vec<Mutation> {
         mutation("upgrade-before-online", "online first", service_pack, |p| {
             put_before(p, "bring-online/EVS1/1", "upgrade-group/EVS1/1");
         }),
+        mutation("back-resources", "its Information Store is forgotten", service_pack, |p| {
+            brought_online(p).retain(|r| r.as_str() != "EVS1 IS");
+        }),
+        mutation("back-resources", "what was offline is brought online", service_pack, |p| {
+            let id = ResourceId::new("POP3 (EVS1)").unwrap();
+            brought_online(p).push(id.clone());
+            let cluster = p.snapshot.clusters.get_mut(&cluster()).unwrap();
+            let resources = &mut cluster.groups.get_mut(&group("EVS1")).unwrap().resources;
+            let mut pop3 = resources.last().unwrap().clone();
+            pop3.id = id;
+            pop3.state = ResourceState::Offline;
+            resources.push(pop3);
+        }),
         mutation("upgrade-pinned", "back to the old node", service_pack, |p| {
             put_before(p, "move/EVS1/2", "install/EXN1/1");
         }),
     ]
+}
+
+fn brought_online(plan: &mut Plan) -> &mut Vec<ResourceId> {
+    let expects = &mut at(plan, "bring-online/EVS1/1").expects;
+    let found = expects.iter_mut().find_map(|c| match c {
+        Condition::GroupAsBefore { online, .. } => Some(online),
+        _ => None,
+    });
+    found.unwrap()
 }
 
 fn evidence() -> Vec<Mutation> {

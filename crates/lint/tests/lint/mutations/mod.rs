@@ -52,6 +52,15 @@ fn every_broken_plan_is_caught_by_the_check_that_is_named() {
     assert!(missed.is_empty(), "missed:\n{}", missed.join("\n"));
 }
 
+/// The least number of ways of breaking a plan; the checker's tests hold the ways that both judges find.
+#[test]
+fn there_are_ways_enough() {
+    let ways: BTreeSet<(&str, &str)> = all().iter().map(|m| (m.code, m.what)).collect();
+    assert!(ways.len() >= 150, "only {} ways of breaking a plan are tried", ways.len());
+    let codes: BTreeSet<&str> = ways.iter().map(|(code, _)| *code).collect();
+    assert!(codes.len() >= 80, "they concern only {} checks", codes.len());
+}
+
 #[test]
 fn every_check_catches_something() {
     let mut hit: BTreeSet<&str> = all().iter().map(|m| m.code).collect();
