@@ -8,6 +8,7 @@ use kaketsugi_estate::{
     ClusterId, EvidenceKind, GroupId, GroupRole, GroupState, NodeState, Product, ReleaseState, ResourceState,
     ServerId, Snapshot,
 };
+use kaketsugi_plan::render::words;
 use kaketsugi_plan::{Action, Plan, RestartNeed, Step, StepId};
 use kaketsugi_run::Why;
 use kaketsugi_world::{Command, Harm, World};
@@ -218,7 +219,8 @@ fn as_before(found: &Snapshot, now: &Snapshot, what: &mut Vec<String>) {
         for (node, was) in &cluster.nodes {
             let state = is.nodes.get(node).map(|n| n.state);
             if matches!(was.state, NodeState::Online | NodeState::Standby) && state != Some(was.state) {
-                what.push(format!("{node} was {:?} and is {state:?}", was.state));
+                let is = state.map_or("not known".into(), |s| s.to_string());
+                what.push(format!("{node} was {} and is {is}", was.state));
             }
         }
         for (name, group) in cluster.groups.iter().filter(|(_, g)| g.role == GroupRole::Service) {
@@ -267,7 +269,11 @@ impl fmt::Display for Broken {
         match self {
             Self::Harm { harm } => write!(f, "{harm}"),
             Self::StaleEvidence { evidence } => {
-                write!(f, "a point of no return is passed without fresh evidence ({evidence:?})")
+                write!(
+                    f,
+                    "a point of no return is passed without fresh evidence ({})",
+                    words::evidence(*evidence)
+                )
             }
             Self::QuorumLost { cluster } => write!(f, "{cluster} loses its quorum by the run's own action"),
             Self::TwoOut { cluster, nodes } => {
@@ -286,7 +292,9 @@ impl fmt::Display for Broken {
             ),
             Self::GoalMissed { what } => write!(f, "the run ends, but {}", join(what)),
             Self::NeverBegins { differences } => write!(f, "the run doesn't begin: {}", join(differences)),
-            Self::StopsByItself { why } => write!(f, "the run stops although nothing went wrong: {why:?}"),
+            Self::StopsByItself { why } => {
+                write!(f, "the run stops although nothing went wrong: {}", crate::words::stopped(why))
+            }
             Self::NoProgress => f.write_str("the run neither stops nor goes on"),
             Self::IllegalRecord { why } => write!(f, "the run's journal can't go on: {why}"),
             Self::NoWayOn { why } => f.write_str(why),

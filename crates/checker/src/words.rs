@@ -1,7 +1,8 @@
 //! A way through the exploration, in sentences.
 
 use kaketsugi_estate::Snapshot;
-use kaketsugi_plan::{Plan, StepId};
+use kaketsugi_plan::render::words::evidence as evidence_of;
+use kaketsugi_plan::{Answer, Plan, StepId};
 use kaketsugi_run::{Outcome, Record, Why};
 
 use crate::faults::{Injected, Injection};
@@ -30,7 +31,7 @@ pub(crate) fn record(plan: &Plan, record: &Record) -> String {
             Outcome::Cancelled { why } => format!("{} is cancelled: {why}.", title(step)),
             Outcome::Lost { .. } => format!("{}: nobody knows how it ended.", title(step)),
         },
-        Record::Attested { evidence } => format!("{} attests: {:?}.", evidence.by, evidence.kind),
+        Record::Attested { evidence } => format!("{} attests: {}.", evidence.by, evidence_of(evidence.kind)),
         Record::Stopped { why } => format!("The run stops: {}.", stopped(why)),
         Record::Finished => "The run is finished.".into(),
     }
@@ -39,7 +40,7 @@ pub(crate) fn record(plan: &Plan, record: &Record) -> String {
 /// Why a run stopped.
 pub(crate) fn stopped(why: &Why) -> String {
     let unmet = |conditions: &[(kaketsugi_plan::Condition, kaketsugi_plan::Answer)]| {
-        conditions.iter().map(|(c, a)| format!("“{c}”: {a:?}")).collect::<Vec<_>>().join("; ")
+        conditions.iter().map(|(c, a)| format!("“{c}”: {}", answer(*a))).collect::<Vec<_>>().join("; ")
     };
     match why {
         Why::NotReady { step, conditions } => {
@@ -53,7 +54,19 @@ pub(crate) fn stopped(why: &Why) -> String {
         Why::StepLost { step } => format!("nobody knows how `{step}` ended"),
         Why::AsksBeforeRetry { step } => format!("`{step}` isn't tried again unasked"),
         Why::WaitsForPerson { step } => format!("`{step}` waits for a person"),
-        other => format!("{other:?}"),
+        Why::CannotBegin { step } => format!("the order for `{step}` doesn't get through to its node"),
+        Why::LockHeld { by } => format!("the locks can't be taken: {by}"),
+        Why::LocksLeft { by } => format!("the locks can't be given back: {by}"),
+        Why::LockLost { by } => format!("the lock is no longer this run's: {by}"),
+        Why::Interrupted => "it was told to".into(),
+    }
+}
+
+fn answer(answer: Answer) -> &'static str {
+    match answer {
+        Answer::Yes => "it does",
+        Answer::No => "it doesn't",
+        Answer::Unknown => "nobody knows",
     }
 }
 
@@ -70,18 +83,19 @@ pub(crate) fn injected(injection: &Injection) -> String {
 pub(crate) fn there(snapshot: &Snapshot) -> Vec<String> {
     let mut sentences = Vec::new();
     for (id, server) in &snapshot.servers {
-        let releases: Vec<_> = server.releases.iter().map(|(r, s)| format!("{r} {s:?}")).collect();
+        let releases: Vec<_> = server.releases.iter().map(|(r, s)| format!("{r} is {s}")).collect();
         let service = server.cluster_service.map_or("unknown", |s| if s { "runs" } else { "is stopped" });
-        let state = snapshot.clusters.values().find_map(|c| c.nodes.get(id)).map(|n| n.state);
-        sentences
-            .push(format!("{id}: {}; the cluster service {service}; node {state:?}.", releases.join(", ")));
+        let node = snapshot.clusters.values().find_map(|c| c.nodes.get(id));
+        let state = node.map_or("not known".into(), |n| n.state.to_string());
+        sentences.push(format!("{id} is {state}; {}; the cluster service {service}.", releases.join(", ")));
     }
     for (id, group) in snapshot.clusters.values().flat_map(|c| &c.groups) {
         let owner = group.owner.as_ref().map_or("nowhere", |o| o.as_str());
-        sentences.push(format!("{id}: {:?} on {owner}, version {:?}.", group.state, group.version));
+        let version = group.version.as_ref().map_or(String::new(), |v| format!(", version {v}"));
+        sentences.push(format!("{id} is {} on {owner}{version}.", group.state));
     }
     for trouble in snapshot.clusters.values().flat_map(|c| &c.trouble) {
-        sentences.push(format!("Trouble: {trouble:?}."));
+        sentences.push(format!("Trouble: {trouble}."));
     }
     sentences
 }

@@ -109,6 +109,9 @@ pub(crate) enum Command {
     Check {
         /// The plan file.
         plan: PathBuf,
+        /// Refuse the plan if this estate file has changed since the plan was made.
+        #[arg(long, value_name = "FILE")]
+        estate: Option<PathBuf>,
     },
     /// Carry out a plan on emulated nodes.
     Rehearse {
@@ -128,6 +131,9 @@ pub(crate) enum Command {
         /// The plan's hash, or its first twelve digits: approves exactly this plan.
         #[arg(long, value_name = "HASH")]
         approve: Option<String>,
+        /// Refuse the plan if this estate file has changed since the plan was made.
+        #[arg(long, value_name = "FILE")]
+        estate: Option<PathBuf>,
     },
     /// Go on with a run that stopped or whose controller died.
     Resume {

@@ -93,6 +93,18 @@ pub(crate) fn store(global: &Global) -> Store {
     Store::new(global.state.clone().unwrap_or_else(default_state))
 }
 
+/// Where the journals of rehearsals are kept: apart from those of runs, which real machines know of.
+pub(crate) fn rehearsals(global: &Global) -> Store {
+    Store::new(store(global).directory().join("rehearsals"))
+}
+
+/// The store that holds what somebody wants to read about: a run, else a rehearsal.
+pub(crate) fn store_with(global: &Global, id: &str) -> Store {
+    let rehearsals = rehearsals(global);
+    let is_run = store(global).open(id).is_ok();
+    if !is_run && rehearsals.open(id).is_ok() { rehearsals } else { store(global) }
+}
+
 fn default_state() -> PathBuf {
     if nix::unistd::geteuid().is_root() {
         return "/var/lib/kaketsugi/runs".into();

@@ -56,12 +56,12 @@ async fn run(cli: Cli, output: &Output) -> Result<Code, Failure> {
         Command::Plan { estate, release, out, markdown } => {
             commands::plan::run(global, output, &estate, &release, out.as_deref(), markdown).await
         }
-        Command::Check { plan } => commands::check::run(output, &plan),
+        Command::Check { plan, estate } => commands::check::run(output, &plan, estate.as_deref()),
         Command::Rehearse { estate, release, faults } => {
-            commands::rehearse::run(output, &estate, &release, &faults).await
+            commands::rehearse::run(global, output, &estate, &release, &faults).await
         }
-        Command::Apply { plan, approve } => {
-            commands::apply::run(global, output, &plan, approve.as_deref()).await
+        Command::Apply { plan, approve, estate } => {
+            commands::apply::run(global, output, &plan, approve.as_deref(), estate.as_deref()).await
         }
         Command::Resume { run, retry } => commands::resume::run(global, output, &run, false, retry).await,
         Command::Restore { run } => commands::resume::run(global, output, &run, true, false).await,

@@ -10,6 +10,7 @@ pub mod file;
 mod id;
 mod lookup;
 mod policy;
+mod seen_words;
 mod snapshot;
 
 pub use address::InvalidAddress;

@@ -116,7 +116,7 @@ impl fmt::Display for Condition {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::Reached { node } => write!(f, "{node} answers"),
-            Self::NodeState { node, state, .. } => write!(f, "{node} is {}", node_state(*state)),
+            Self::NodeState { node, state, .. } => write!(f, "{node} is {state}"),
             Self::NodeEmpty { node, .. } => write!(f, "no group is on {node}"),
             Self::Service { node, running } => {
                 write!(f, "the cluster service on {node} {}", if *running { "runs" } else { "is stopped" })
@@ -128,7 +128,7 @@ impl fmt::Display for Condition {
                 write!(f, "every node of cluster {cluster} but {} is online", join(except))
             }
             Self::Owner { group, node, .. } => write!(f, "{group} is on {node}"),
-            Self::Group { group, state, .. } => write!(f, "{group} is {}", group_state(*state)),
+            Self::Group { group, state, .. } => write!(f, "{group} is {state}"),
             Self::GroupAsBefore { group, online, .. } => {
                 write!(f, "exactly what was online in {group} is online again ({} resources)", online.len())
             }
@@ -168,27 +168,6 @@ fn join(names: &[ServerId]) -> String {
         return "none".into();
     }
     names.iter().map(ServerId::as_str).collect::<Vec<_>>().join(", ")
-}
-
-fn node_state(state: NodeState) -> &'static str {
-    match state {
-        NodeState::Online => "online",
-        NodeState::Standby => "in standby",
-        NodeState::Maintenance => "in maintenance",
-        NodeState::Pending => "on its way",
-        NodeState::Offline => "offline",
-        NodeState::Unclean => "unclean",
-    }
-}
-
-fn group_state(state: GroupState) -> &'static str {
-    match state {
-        GroupState::Online => "online",
-        GroupState::Partial => "partly online",
-        GroupState::Offline => "offline",
-        GroupState::Failed => "failed",
-        GroupState::Pending => "on its way",
-    }
 }
 
 fn evidence(kind: EvidenceKind) -> &'static str {

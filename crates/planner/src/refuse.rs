@@ -71,11 +71,11 @@ fn clusters(findings: &mut Vec<Finding>, estate: &Estate, snapshot: &Snapshot) {
             ));
             continue;
         };
-        let members: Vec<&ServerId> = seen.nodes.keys().collect();
+        let members = seen.nodes.keys().map(ServerId::as_str).collect::<Vec<_>>().join(", ");
         for node in cluster.nodes.iter().filter(|n| !seen.nodes.contains_key(*n)) {
             findings.push(finding(
                 "cluster/node-missing",
-                format!("{node} is no node of {id}; the cluster names {members:?}"),
+                format!("{node} is no node of {id}; the cluster names {members}"),
                 "estate file and cluster disagree",
                 "Correct the estate file: node names must be those that the cluster uses.",
             ));
@@ -109,7 +109,7 @@ fn clusters(findings: &mut Vec<Finding>, estate: &Estate, snapshot: &Snapshot) {
             if matches!(seen_group.state, GroupState::Failed | GroupState::Pending) {
                 findings.push(finding(
                     "cluster/group-not-well",
-                    format!("{id}: {group} is {:?}", seen_group.state),
+                    format!("{id}: {group} is {}", seen_group.state),
                     "a group that isn't well can't be moved with certainty",
                     "Bring the group online, or take it offline on purpose, then plan again.",
                 ));
@@ -156,7 +156,7 @@ fn nodes(findings: &mut Vec<Finding>, id: &str, seen: &kaketsugi_estate::Cluster
                 "Bring the node back into the cluster first.",
             ),
         };
-        findings.push(finding(code, format!("{id}: {node} is {:?}", state.state), cause, remedy));
+        findings.push(finding(code, format!("{id}: {node} is {}", state.state), cause, remedy));
     }
 }
 

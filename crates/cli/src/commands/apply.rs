@@ -22,14 +22,16 @@ pub(crate) async fn run(
     output: &Output,
     path: &Path,
     approve: Option<&str>,
+    estate: Option<&Path>,
 ) -> Result<Code, Failure> {
     let plan = files::plan(path)?;
+    let now = estate.map(files::estate).transpose()?;
     site::not_a_node(&plan.estate)?;
     directory::needed(&plan.payload, global)?;
     if !output.is_json() {
         output.note("Trying the plan against every fault and every crash …");
     }
-    let judgement = check::judge(&plan);
+    let judgement = check::judge(&plan, now.as_ref());
     if !judgement.is_safe() {
         output.result(&judgement, || judgement.text(&plan));
         return Ok(Code::Refused);
@@ -43,6 +45,7 @@ pub(crate) async fn run(
     for (note, text) in [
         (Note::ApprovedBy, format!("{}, {how}", site::account())),
         (Note::Machines, Machines::Real.as_str().to_owned()),
+        (Note::Verdict, judgement.summary()),
     ] {
         journal.note(note, &text).map_err(journal_failure)?;
     }

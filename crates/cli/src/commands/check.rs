@@ -3,15 +3,17 @@
 use std::path::Path;
 
 use kaketsugi_checker::{FaultKind, Outcome, Verdict};
+use kaketsugi_estate::Estate;
 use kaketsugi_plan::Plan;
 
 use crate::exit::{Code, Failure};
 use crate::files;
 use crate::output::Output;
 
-pub(crate) fn run(output: &Output, path: &Path) -> Result<Code, Failure> {
+pub(crate) fn run(output: &Output, path: &Path, estate: Option<&Path>) -> Result<Code, Failure> {
     let plan = files::plan(path)?;
-    let judgement = judge(&plan);
+    let now = estate.map(files::estate).transpose()?;
+    let judgement = judge(&plan, now.as_ref());
     output.result(&judgement, || judgement.text(&plan));
     Ok(if judgement.is_safe() { Code::Done } else { Code::Refused })
 }
@@ -24,11 +26,13 @@ pub(crate) struct Judgement {
     pub(crate) verdict: Verdict,
 }
 
-/// Judges a plan; runs before every `apply` too.
-pub(crate) fn judge(plan: &Plan) -> Judgement {
+/// Judges a plan, and whether it still speaks of the estate file as it is now; runs before every `apply` too.
+pub(crate) fn judge(plan: &Plan, now: Option<&Estate>) -> Judgement {
+    let mut objections = kaketsugi_lint::lint(plan);
+    objections.extend(now.into_iter().flat_map(|now| kaketsugi_lint::lint_against(plan, now)));
     Judgement {
         plan: plan.hash().to_string(),
-        objections: kaketsugi_lint::lint(plan),
+        objections,
         verdict: kaketsugi_checker::check(plan, &kaketsugi_checker::Bounds::default()),
     }
 }
@@ -36,6 +40,16 @@ pub(crate) fn judge(plan: &Plan) -> Judgement {
 impl Judgement {
     pub(crate) fn is_safe(&self) -> bool {
         self.objections.is_empty() && self.verdict.is_safe()
+    }
+
+    /// What the journal keeps of it, and the report shows.
+    pub(crate) fn summary(&self) -> String {
+        let lint = match self.objections.len() {
+            0 => "no objection".to_owned(),
+            1 => "1 objection".to_owned(),
+            several => format!("{several} objections"),
+        };
+        format!("lint: {lint}. check: {}", conclusion(&self.verdict))
     }
 
     pub(crate) fn text(&self, plan: &Plan) -> String {
@@ -51,28 +65,40 @@ impl Judgement {
     }
 }
 
-/// What the exploration found, and how far it went.
-fn verdict(verdict: &Verdict) -> String {
+/// What the exploration found, in a sentence or two.
+fn conclusion(verdict: &Verdict) -> String {
     let coverage = &verdict.coverage;
-    let mut text = match &verdict.outcome {
+    match &verdict.outcome {
         Outcome::Safe => format!(
-            "check: safe. {} faults injected at {} places of the run, the controller crashed at {}; {} states, {} transitions\n",
+            "safe. {} kinds of faults were injected, at {} places of the run in all, and the controller was crashed at {}; \
+             {} states, {} transitions",
             faults(verdict),
             coverage.faults(),
             coverage.crashes(),
             verdict.states,
             verdict.transitions
         ),
-        Outcome::Violation(trace) => format!("check: VIOLATION, and how it comes to it:\n{trace}\n"),
+        Outcome::Violation(trace) => format!("VIOLATION: {}", trace.violation.broken),
         Outcome::OverBound => format!(
-            "check: more than {} states; nothing is said about the rest, so the plan counts as unsafe\n",
+            "more than {} states; nothing is said about the rest, so the plan counts as unsafe",
             verdict.bounds.states_max
         ),
-    };
-    for (end, cells) in coverage.ends() {
-        text.push_str(&format!("  {cells:>5} cells: the run {end}\n"));
     }
-    text.push_str("not explored:\n");
+}
+
+/// What the exploration found, and how far it went.
+fn verdict(verdict: &Verdict) -> String {
+    let mut text = match &verdict.outcome {
+        Outcome::Violation(trace) => format!("check: VIOLATION, and how it comes to it:\n{trace}\n"),
+        Outcome::Safe | Outcome::OverBound => format!("check: {}\n", conclusion(verdict)),
+    };
+    if verdict.is_safe() {
+        text.push_str("How runs end, counted by step, fault and moment:\n");
+    }
+    for (end, cells) in verdict.coverage.ends() {
+        text.push_str(&format!("  {cells:>5} times: the run {end}\n"));
+    }
+    text.push_str("Not explored:\n");
     for line in verdict.bounds.not_explored() {
         text.push_str(&format!("  - {line}\n"));
     }

@@ -162,7 +162,7 @@ pub(crate) fn seen(snapshot: &Snapshot) -> String {
     for (id, cluster) in &snapshot.clusters {
         text.push_str(&format!("cluster {id}: {} nodes\n", cluster.nodes.len()));
         for (node, seen) in &cluster.nodes {
-            let state = format!("{:?}", seen.state).to_lowercase();
+            let state = seen.state.to_string();
             let version = snapshot.servers.get(node).and_then(|s| s.version.clone()).unwrap_or_default();
             text.push_str(&format!(
                 "  {:<12} {state:<12} {}\n",
@@ -172,7 +172,7 @@ pub(crate) fn seen(snapshot: &Snapshot) -> String {
         }
         for (group, seen) in &cluster.groups {
             let owner = seen.owner.as_ref().map_or("nowhere", |o| o.as_str());
-            let state = format!("{:?}", seen.state).to_lowercase();
+            let state = seen.state.to_string();
             text.push_str(&format!(
                 "  group {:<12} {state:<8} on {owner}, {} resources\n",
                 group.as_str(),
@@ -182,7 +182,7 @@ pub(crate) fn seen(snapshot: &Snapshot) -> String {
         for trouble in &cluster.trouble {
             text.push_str(&format!(
                 "  in the way: {}\n",
-                kaketsugi_transport::sanitize(&format!("{trouble:?}"))
+                kaketsugi_transport::sanitize(&trouble.to_string())
             ));
         }
     }
@@ -194,7 +194,7 @@ pub(crate) fn seen(snapshot: &Snapshot) -> String {
         for trouble in &server.trouble {
             text.push_str(&format!(
                 "{id}, in the way: {}\n",
-                kaketsugi_transport::sanitize(&format!("{trouble:?}"))
+                kaketsugi_transport::sanitize(&trouble.to_string())
             ));
         }
     }

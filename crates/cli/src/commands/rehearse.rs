@@ -9,8 +9,9 @@ use kaketsugi_emulator::{Behaviour, Emulation, EmulationSpec, Fault, FaultKind, 
 use kaketsugi_estate::{ClusterKind, Estate};
 use kaketsugi_plan::{Action, Plan};
 use kaketsugi_platform::windows::{Directory, DirectoryError, WindowsCluster};
+use kaketsugi_report::Machines;
 use kaketsugi_run::Run;
-use kaketsugi_runner::Store;
+use kaketsugi_runner::Note;
 use kaketsugi_transport::operator::{Answer, AskFuture, Operator, Outcome, Request};
 
 use crate::args::{DirectoryArgs, Format, Global};
@@ -26,6 +27,7 @@ const SOAK_SECONDS_MAX: u32 = 2;
 const STEP_SECONDS_MAX: u32 = 20;
 
 pub(crate) async fn run(
+    global: &Global,
     output: &Output,
     path: &Path,
     release: &str,
@@ -52,7 +54,7 @@ pub(crate) async fn run(
         output.text(&kaketsugi_plan::render::runbook_text(&plan, 100));
         output.note("\nTrying the plan against every fault and every crash …");
     }
-    let judgement = check::judge(&plan);
+    let judgement = check::judge(&plan, None);
     if !output.is_json() {
         output.text(&judgement.text(&plan));
     }
@@ -66,13 +68,29 @@ pub(crate) async fn run(
         fault.program(&emulation);
     }
     let operator = Console { emulation: Arc::clone(&emulation), plan: plan.clone() };
-    let store = Store::new(place.path().join("runs"));
+    // Beside the journals of runs, not among them: nobody can resume it by mistake.
+    let store = files::rehearsals(global);
     let (mut journal, id) = store.begin(&plan, kaketsugi_runner::now()).map_err(apply::journal_failure)?;
-    let mut run = Run::new(Arc::new(plan), id);
+    for (note, text) in [
+        (Note::ApprovedBy, "nobody: a rehearsal needs no approval".to_owned()),
+        (Note::Machines, Machines::Emulated.as_str().to_owned()),
+        (Note::Verdict, judgement.summary()),
+    ] {
+        journal.note(note, &text).map_err(apply::journal_failure)?;
+    }
+    let mut run = Run::new(Arc::new(plan), id.clone());
     if !output.is_json() {
         output.note("The rehearsal begins, on emulated nodes. Nothing real is touched.\n");
     }
     let code = apply::drive(output, &platform, &operator, &mut journal, &mut run).await?;
+    if !run.begun() {
+        journal.discard();
+    } else if !output.is_json() {
+        output.note(&format!(
+            "\nThis was a rehearsal: its nodes are gone, and there is nothing to resume. What would be said after a real run \
+             is above; its evidence, marked as a rehearsal: kaketsugi report {id}"
+        ));
+    }
     if !output.is_json() {
         output.note(
             "This was a rehearsal: its run ends with its nodes, and there is nothing to resume or report.",

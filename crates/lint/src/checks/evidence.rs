@@ -2,6 +2,7 @@
 
 use kaketsugi_estate::{Environment, EvidenceKind, Product};
 use kaketsugi_knowledge::Force;
+use kaketsugi_plan::render::words;
 use kaketsugi_plan::{Action, Condition};
 
 use crate::objection::{Check, Cite, Found};
@@ -73,7 +74,7 @@ fn at_installs(walk: &Walk<'_>, rule: &str, kind: EvidenceKind) -> Vec<Found> {
     walk.installs()
         .filter(|_| required(walk, rule))
         .filter(|(m, _)| !m.step.requires.iter().any(|c| asks_for(c, kind)))
-        .map(|(m, _)| Found::at(m.step, format!("it doesn't ask for evidence of {kind:?}")))
+        .map(|(m, _)| Found::at(m.step, format!("it doesn't ask for evidence of: {}", words::evidence(kind))))
         .collect()
 }
 
@@ -107,7 +108,7 @@ fn before_first(walk: &Walk<'_>, rule: &str, kind: EvidenceKind) -> Vec<Found> {
     if attested || asked {
         return Vec::new();
     }
-    vec![Found::at(first.step, format!("nobody asks for evidence of {kind:?} before it"))]
+    vec![Found::at(first.step, format!("nobody asks for evidence of: {}, before it", words::evidence(kind)))]
 }
 
 fn tried(walk: &Walk<'_>) -> Vec<Found> {
@@ -143,7 +144,10 @@ fn never_comes(walk: &Walk<'_>) -> Vec<Found> {
             if !there && !attested {
                 found.push(Found::at(
                     m.step,
-                    format!("there is no evidence of {kind:?}, and nobody is asked for it"),
+                    format!(
+                        "there is no evidence of: {}, and nobody is asked for it",
+                        words::evidence(*kind)
+                    ),
                 ));
             }
         }

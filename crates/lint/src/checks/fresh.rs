@@ -176,7 +176,7 @@ fn troubles(walk: &Walk<'_>) -> Vec<Found> {
     clusters
         .chain(servers)
         .filter(|(_, server, trouble)| !bears(*server, trouble))
-        .map(|(place, _, trouble)| Found::plan(format!("{place}: {trouble:?}")).cite(source(trouble)))
+        .map(|(place, _, trouble)| Found::plan(format!("{place}: {trouble}")).cite(source(trouble)))
         .collect()
 }
 

@@ -77,7 +77,7 @@ fn a_cluster_service_that_is_not_started_again() {
     unproven(&mut plan);
     let trace = found_beside_exposures(&mut plan, "back-not-started");
     let Broken::GoalMissed { what } = &trace.violation.broken else { panic!("{trace}") };
-    assert_eq!(what, &[format!("{node} was Online and is Some(Offline)")]);
+    assert_eq!(what, &[format!("{node} was online and is offline")]);
 }
 
 #[test]

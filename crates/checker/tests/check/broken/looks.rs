@@ -86,7 +86,7 @@ fn an_end_that_nobody_looks_at() {
     plan.steps.retain(|s| s.action.name() != "verify");
     let trace = found(&plan, "goal-trouble");
     let Broken::GoalMissed { what } = &trace.violation.broken else { panic!("{trace}") };
-    assert!(what.iter().any(|w| w.contains("was Online and is")), "{what:?}");
+    assert!(what.iter().any(|w| w.contains("was online and is")), "{what:?}");
     assert!(
         trace.sentences.iter().any(|s| s.starts_with("FAULT: ")),
         "only a fault brings it about\n{trace}"
