@@ -105,6 +105,17 @@ pub(crate) fn store_with(global: &Global, id: &str) -> Store {
     if !is_run && rehearsals.open(id).is_ok() { rehearsals } else { store(global) }
 }
 
+/// Refuses to go on with a rehearsal: its nodes are gone.
+pub(crate) fn no_rehearsal(global: &Global, id: &str) -> Result<(), Failure> {
+    if store(global).open(id).is_err() && rehearsals(global).open(id).is_ok() {
+        return Err(Failure::cannot(
+            format!("{id} was a rehearsal, and its nodes are gone"),
+            "There is nothing to go on with. Its evidence: kaketsugi report; another try: kaketsugi rehearse",
+        ));
+    }
+    Ok(())
+}
+
 fn default_state() -> PathBuf {
     if nix::unistd::geteuid().is_root() {
         return "/var/lib/kaketsugi/runs".into();

@@ -1,5 +1,6 @@
 //! What a run looks like while it goes on: a live view in a terminal, plain lines elsewhere, events as JSON.
 
+use std::collections::BTreeMap;
 use std::io::IsTerminal;
 use std::sync::Mutex;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -7,7 +8,7 @@ use std::time::Duration;
 
 use indicatif::{MultiProgress, ProgressBar, ProgressDrawTarget, ProgressStyle};
 use kaketsugi_estate::GroupState;
-use kaketsugi_plan::Actor;
+use kaketsugi_plan::{Action, Actor, Plan, StepId};
 use kaketsugi_run::{Event, GroupLine, Outcome, Record, What};
 
 use crate::output::Output;
@@ -18,6 +19,8 @@ const TICK: Duration = Duration::from_millis(250);
 /// Hears events and shows them.
 pub(crate) struct Live {
     output: Output,
+    /// What each step does: the words for its end depend on it.
+    actions: BTreeMap<StepId, Action>,
     view: Option<View>,
     title: Mutex<String>,
 }
@@ -31,9 +34,10 @@ struct View {
 }
 
 impl Live {
-    pub(crate) fn new(output: Output) -> Self {
+    pub(crate) fn new(output: Output, plan: &Plan) -> Self {
         let terminal = !output.is_json() && std::io::stderr().is_terminal();
-        Self { output, view: terminal.then(View::new), title: Mutex::default() }
+        let actions = plan.steps.iter().map(|s| (s.id.clone(), s.action.clone())).collect();
+        Self { output, actions, view: terminal.then(View::new), title: Mutex::default() }
     }
 
     pub(crate) fn hear(&self, event: Event) {
@@ -57,7 +61,7 @@ impl Live {
                 }
             }
             What::Recorded { entry, .. } => {
-                if let Some(text) = record(entry) {
+                if let Some(text) = record(entry, &|step| self.actions.get(step)) {
                     let title = self.title.lock().map(|t| t.clone()).unwrap_or_default();
                     let text = if self.drawn().is_some()
                         && matches!(
@@ -166,26 +170,43 @@ impl View {
 fn group(line: &GroupLine) -> String {
     let owner = line.owner.as_ref().map_or("nowhere", |o| o.as_str());
     let state = match (line.state, line.healthy) {
-        (GroupState::Online, Some(false)) => "online, but not serving",
-        (GroupState::Online, _) => "online",
-        (GroupState::Partial, _) => "partly online",
-        (GroupState::Offline, _) => "offline",
-        (GroupState::Failed, _) => "failed",
-        (GroupState::Pending, _) => "on its way",
+        (GroupState::Online, Some(false)) => "online, but not serving".to_owned(),
+        (state, _) => state.to_string(),
     };
     format!("{} on {owner} ({state})", line.group)
 }
 
+/// A step whose end was there before anything was done.
+fn found_so(action: Option<&Action>) -> &'static str {
+    match action {
+        Some(Action::Verify { .. }) => "it is so",
+        Some(Action::Quiet { .. }) => "nothing there has to be held",
+        Some(Action::PutBack { .. }) => "it is as it was; nothing has to be put back",
+        Some(Action::StartService { .. }) => "it runs",
+        _ => "it is so already; nothing was done",
+    }
+}
+
+fn done(action: Option<&Action>) -> Option<String> {
+    match action {
+        // Who attested it was said a moment ago.
+        Some(Action::Attest { .. }) => None,
+        Some(Action::Verify { .. }) => Some("it is so".into()),
+        Some(Action::Soak { seconds, .. }) => Some(format!("it did well for {seconds} s")),
+        _ => Some("done".into()),
+    }
+}
+
 /// What a record means to somebody who looks on; None for what only matters to a resume.
-fn record(record: &Record) -> Option<String> {
+fn record<'a>(record: &Record, action: &dyn Fn(&StepId) -> Option<&'a Action>) -> Option<String> {
     match record {
         Record::Begun { .. } => Some("the run begins".into()),
         Record::Resumed { restore: true, .. } => Some("settings are put back".into()),
         Record::Resumed { .. } => Some("the run goes on".into()),
         Record::Locked { .. } => Some("all locks are held".into()),
         Record::When { answer: false, .. } => Some("not needed".into()),
-        Record::AlreadyDone { .. } => Some("was done already".into()),
-        Record::Outcome { outcome: Outcome::Done { .. }, .. } => Some("done".into()),
+        Record::AlreadyDone { step } => Some(found_so(action(step)).into()),
+        Record::Outcome { step, outcome: Outcome::Done { .. }, .. } => done(action(step)),
         Record::Outcome { outcome: Outcome::Failed { code, output }, .. } => {
             let code = code.map_or(String::new(), |c| format!(" with exit code {c}"));
             let tail = output.lines().rev().find(|l| !l.trim().is_empty()).unwrap_or_default();

@@ -5,6 +5,7 @@ use std::collections::BTreeSet;
 use async_trait::async_trait;
 use kaketsugi_estate::{ClusterId, LockSeen, ServerId, Snapshot};
 use kaketsugi_plan::{Baseline, Payload, Plan, Step};
+use sha2::{Digest, Sha256};
 
 /// What a probe is to look at.
 #[derive(Debug, Clone, Default)]
@@ -33,19 +34,33 @@ pub struct Order<'a> {
 }
 
 impl Order<'_> {
-    /// The name under which the work runs on its node: the same for the same run, step and attempt.
+    /// The name under which the work runs on its node: the same for the same run, step and attempt, and another one for
+    /// every other. It stands for itself in names of files, units and tasks.
+    ///
+    /// Names in a step's id may be written in any script, and may differ in punctuation only; what is left of them for
+    /// people to read is told apart by a digest of the whole id.
     #[must_use]
     pub fn handle(&self) -> String {
-        let clean: String = self
-            .step
-            .id
-            .as_str()
-            .chars()
-            .map(|c| if c.is_ascii_alphanumeric() || c == '-' { c } else { '-' })
-            .collect();
-        format!("kaketsugi-{}-{clean}-{}", self.token.run, self.attempt)
+        handle(&self.token.run, self.step.id.as_str(), self.attempt)
     }
 }
+
+fn handle(run: &str, step: &str, attempt: u32) -> String {
+    let words: Vec<&str> =
+        step.split(|c: char| !c.is_ascii_alphanumeric()).filter(|word| !word.is_empty()).collect();
+    let readable: String = words.join("-").chars().take(READABLE_CHARS_MAX).collect();
+    let digest = hex::encode(Sha256::digest(step));
+    let name = [readable.trim_end_matches('-'), &digest[..DIGEST_CHARS]];
+    let name = name.into_iter().filter(|part| !part.is_empty()).collect::<Vec<_>>().join("-");
+    format!("kaketsugi-{run}-{name}-{attempt}")
+}
+
+/// So much of a step's id is kept readable in its handle. With it, a run's id and a digest the name of a unit file stays
+/// below the 255 bytes of Linux file systems, and that of a directory below what Windows takes.
+const READABLE_CHARS_MAX: usize = 60;
+
+/// Hexadecimal digits of the digest in a handle: among a thousand steps two share one with a chance of 1 in 500 million.
+const DIGEST_CHARS: usize = 12;
 
 /// What beginning a step led to.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -182,4 +197,52 @@ pub trait Platform: Send + Sync {
 
     /// Names of clusters that this platform speaks for.
     fn clusters(&self) -> Vec<ClusterId>;
+}
+
+#[cfg(test)]
+mod tests {
+    use std::collections::BTreeSet;
+
+    fn handle(id: &str, attempt: u32) -> String {
+        super::handle("20260301-020000-2f454b", id, attempt)
+    }
+
+    #[test]
+    fn a_handle_is_readable_and_the_same_each_time() {
+        let name = handle("E03-CLU-04-INSTALL/NODE2/1", 1);
+        assert!(name.starts_with("kaketsugi-20260301-020000-2f454b-E03-CLU-04-INSTALL-NODE2-1-"), "{name}");
+        assert_eq!(name, handle("E03-CLU-04-INSTALL/NODE2/1", 1));
+        assert_ne!(name, handle("E03-CLU-04-INSTALL/NODE2/1", 2));
+    }
+
+    #[test]
+    fn no_two_orders_share_a_handle() {
+        let long = "x".repeat(300);
+        let ids = [
+            // Two nodes and a group whose names leave nothing that a unit's name can hold.
+            "install/大阪一/1",
+            "install/大阪二/1",
+            "install/東京一/1",
+            // Names that differ in punctuation only.
+            "move/EVS 1/1",
+            "move/EVS-1/1",
+            "move/EVS_1/1",
+            "move/EVS.1/1",
+            "move/EVS1/1",
+            "move/EVS/1/1",
+            // Ids that differ behind what is kept readable.
+            &format!("move/{long}a/1"),
+            &format!("move/{long}b/1"),
+            "日本",
+            "",
+        ];
+        let handles: BTreeSet<String> =
+            ids.iter().flat_map(|id| [1, 11].map(|attempt| handle(id, attempt))).collect();
+        assert_eq!(handles.len(), 2 * ids.len(), "{handles:#?}");
+        for handle in &handles {
+            assert!(handle.len() <= 120, "{handle}");
+            assert!(handle.bytes().all(|b| b.is_ascii_alphanumeric() || b == b'-'), "{handle}");
+            assert!(!handle.contains("--"), "{handle}");
+        }
+    }
 }

@@ -102,7 +102,7 @@ pub(crate) async fn drive(
     run: &mut Run,
 ) -> Result<Code, Failure> {
     let interrupt = interrupt::of_run();
-    let live = Live::new(*output);
+    let live = Live::new(*output, run.plan());
     let events = |event| live.hear(event);
     let ending = Driver { platform, operator, journal, events: &events, interrupt }.drive(run).await;
     live.finish();

@@ -13,6 +13,7 @@ pub(crate) async fn run(
     restore: bool,
     retry: bool,
 ) -> Result<Code, Failure> {
+    files::no_rehearsal(global, id)?;
     let (mut journal, mut run, _) = files::store(global).open_to_drive(id).map_err(apply::journal_failure)?;
     if run.finished() {
         output.note("The run is finished; there is nothing to go on with.");

@@ -1,6 +1,7 @@
 //! `status`: all runs, or one.
 
 use kaketsugi_platform::Question;
+use kaketsugi_runner::RunSummary;
 
 use crate::args::Global;
 use crate::commands::{apply, discover};
@@ -12,22 +13,26 @@ pub(crate) fn run(global: &Global, output: &Output, id: Option<&str>) -> Result<
     let store = files::store(global);
     let Some(id) = id else {
         let runs = store.list().map_err(apply::journal_failure)?;
+        let rehearsed = files::rehearsals(global).list().map_err(apply::journal_failure)?;
         output.result(&runs, || {
-            if runs.is_empty() {
+            if runs.is_empty() && rehearsed.is_empty() {
                 return format!("No runs in {}", store.directory().display());
             }
             let mut text = String::new();
             for run in &runs {
-                text.push_str(&format!(
-                    "{}  {:<20} {:<24} {:>3}/{:<3} {}\n",
-                    run.run, run.estate, run.release, run.done, run.of, run.state
-                ));
+                text.push_str(&line(run));
+            }
+            if !rehearsed.is_empty() {
+                text.push_str("Rehearsals, on emulated nodes; nothing of them can be resumed:\n");
+            }
+            for run in &rehearsed {
+                text.push_str(&line(run));
             }
             text
         });
         return Ok(Code::Done);
     };
-    let (_, run, entries) = store.open(id).map_err(apply::journal_failure)?;
+    let (_, run, entries) = files::store_with(global, id).open(id).map_err(apply::journal_failure)?;
     let report = kaketsugi_report::report(&run, &entries);
     output.result(&report, || {
         let (done, of) = run.progress();
@@ -52,6 +57,7 @@ pub(crate) fn run(global: &Global, output: &Output, id: Option<&str>) -> Result<
 
 /// What is there now, by the machines' own word and not by the journal's.
 pub(crate) async fn look(global: &Global, output: &Output, id: &str) -> Result<Code, Failure> {
+    files::no_rehearsal(global, id)?;
     let (_, run, _) = files::store(global).open(id).map_err(apply::journal_failure)?;
     let plan = run.plan();
     let platform = site::platform(&plan.estate, global)?;
@@ -59,4 +65,10 @@ pub(crate) async fn look(global: &Global, output: &Output, id: &str) -> Result<C
     let snapshot = platform.probe(&question).await;
     output.result(&snapshot, || discover::seen(&snapshot));
     Ok(if snapshot.servers.values().all(|s| s.reached) { Code::Done } else { Code::Cannot })
+
+fn line(run: &RunSummary) -> String {
+    format!(
+        "{}  {:<20} {:<24} {:>3}/{:<3} {}\n",
+        run.run, run.estate, run.release, run.done, run.of, run.state
+    )
 }

@@ -29,18 +29,6 @@ pub(super) fn id_is_plain(id: &str) -> bool {
         && id.bytes().all(|b| b.is_ascii_alphanumeric() || b == b'-' || b == b'_')
 }
 
-/// The name of a step's work on its node. Steps whose ids differ only in characters that no path should have are still
-/// told apart, by a digest.
-pub(super) fn handle(order: &crate::Order<'_>) -> String {
-    use sha2::{Digest, Sha256};
-    let id = order.step.id.as_str();
-    let handle = order.handle();
-    if id.bytes().all(|b| b.is_ascii_alphanumeric() || b == b'-') {
-        return handle;
-    }
-    format!("{handle}-{}", &hex::encode(Sha256::digest(id))[..8])
-}
-
 /// A handle as it names a directory and a task: long ones are shortened, by a digest, the same way every time.
 pub(super) fn short(handle: &str) -> String {
     use sha2::{Digest, Sha256};

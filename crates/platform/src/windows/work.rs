@@ -6,7 +6,7 @@ use kaketsugi_transport::sanitize;
 use super::act::Work;
 use super::cluster::{RunAs, WindowsCluster};
 use super::lock::{self, FIND, TOKEN};
-use super::names::{handle, id_is_plain, quoted, short};
+use super::names::{id_is_plain, quoted, short};
 use super::probe;
 use super::script::{ALREADY, NOT_OURS, batch, boot_line, directory, exit_code};
 use super::shell::Shell;
@@ -54,7 +54,7 @@ impl WindowsCluster {
             what: "the time of the last start".into(),
             why: "without it nobody could tell later whether the work survived".into(),
         })?;
-        let handle = handle(order);
+        let handle = order.handle();
         let script = batch(&handle, order.token, &boot, &lines);
         let said = shell.feed(&self.begin_line(shell, &handle, order)?, &script).await?;
         match said.code {
@@ -86,7 +86,7 @@ impl WindowsCluster {
     }
 
     pub(super) async fn poll_work(&self, order: &Order<'_>) -> Result<Progress, Error> {
-        let handle = handle(order);
+        let handle = order.handle();
         let mut unasked: Option<Error> = None;
         for node in self.places(order.step) {
             match self.poll_node(&node, &handle).await {

@@ -6,7 +6,6 @@ use kaketsugi_plan::{Content, Media, Payload};
 
 use super::super::cluster::{NAME, WindowsCluster};
 use super::super::lock::{FIND, HOME};
-use super::super::names::handle;
 use super::super::probe;
 use super::super::script::{Lines, WRONG_DIGEST, directory, literal};
 use super::Work;
@@ -89,7 +88,7 @@ impl WindowsCluster {
             failed("the estate file names no media for it; add a [[media]] entry with path and sha256".into())
         })?;
         let path = self.name(node, &installer.path)?;
-        let log = format!("{}\\install.log", directory(&handle(order)));
+        let log = format!("{}\\install.log", directory(&order.handle()));
         let command = command.replace(&format!("\"{}\"", known.installer.path), &path).replace("{log}", &log);
         if command.contains('{') {
             return Err(failed(format!("`{command}` has a placeholder that nothing is known for")));
