@@ -1,22 +1,23 @@
-//! The directory that knows the versions of Exchange virtual servers, as the command line names it.
+//! The directory that knows the versions of Exchange virtual servers, as the command line or the estate file names it.
 
 use std::sync::Arc;
 
-use kaketsugi_estate::{ClusterKind, GroupSeen, Product, Snapshot};
+use kaketsugi_estate::{ClusterKind, Estate, GroupSeen, Product, Snapshot};
 use kaketsugi_knowledge::profiles;
-use kaketsugi_plan::Payload;
+use kaketsugi_plan::{Payload, Plan};
 use kaketsugi_platform::windows::{Directory, LdapDirectory};
 
+use crate::access;
 use crate::args::{DirectoryArgs, Global};
 use crate::exit::Failure;
 use crate::files;
 
-const HELP: &str = "The upgrade of a virtual server shows in its directory object alone. Name a domain controller with \
-    --directory ldap://HOST, and an account that may read there with --directory-user and --directory-password-file.";
+const HELP: &str = "The upgrade of a virtual server shows in its directory object alone. Name a domain controller in the estate \
+    file ([access.directory]) or with --directory ldap://HOST, and an account that may read there with --directory-user and --directory-password-file.";
 
-/// The directory that is named, if one is.
-pub(crate) fn named(args: &DirectoryArgs) -> Result<Option<Arc<dyn Directory>>, Failure> {
-    let Some(url) = args.url.clone() else { return Ok(None) };
+/// The directory that is named, if one is. The command line's word goes before the estate file's.
+pub(crate) fn named(args: &DirectoryArgs, estate: &Estate) -> Result<Option<Arc<dyn Directory>>, Failure> {
+    let Some(url) = args.url.clone() else { return access::directory(estate) };
     let bind = match (&args.user, &args.password_file) {
         (None, None) => None,
         (Some(user), Some(file)) => Some((user.clone(), files::first_line(file, "the password file")?)),
@@ -32,8 +33,9 @@ pub(crate) fn named(args: &DirectoryArgs) -> Result<Option<Arc<dyn Directory>>, 
 
 /// Refuses to carry out a plan that upgrades virtual servers while no directory is named: the run would stop in the
 /// middle of the upgrade, with users cut off.
-pub(crate) fn needed(payload: &Payload, global: &Global) -> Result<(), Failure> {
-    if payload.group_upgrade && global.directory.url.is_none() {
+pub(crate) fn needed(plan: &Plan, global: &Global) -> Result<(), Failure> {
+    let named = global.directory.url.is_some() || plan.estate.access.directory.is_some();
+    if plan.payload.group_upgrade && !named {
         return Err(Failure::cannot("this plan upgrades virtual servers, and no directory is named", HELP));
     }
     Ok(())

@@ -1,5 +1,6 @@
 //! The kaketsugi command: reads what was asked, calls the rooms, says what came of it.
 
+mod access;
 mod args;
 mod commands;
 mod directory;

@@ -11,6 +11,7 @@ use kaketsugi_platform::windows::WindowsCluster;
 use kaketsugi_transport::operator::{AskFuture, Operator, Request, Terminal};
 use kaketsugi_transport::{Error, Host, local, ssh};
 
+use crate::access;
 use crate::args::Global;
 use crate::directory;
 use crate::exit::Failure;
@@ -30,8 +31,8 @@ pub(crate) fn platform(estate: &Estate, global: &Global) -> Result<Box<dyn Platf
             Ok(Box::new(LinuxCluster::new(estate, &hosts, controller)))
         }
         [ClusterKind::Windows] => {
-            let platform = WindowsCluster::new(estate.clone(), hosts);
-            Ok(Box::new(match directory::named(&global.directory)? {
+            let platform = WindowsCluster::new(estate.clone(), hosts).with_account(access::tasks(estate)?);
+            Ok(Box::new(match directory::named(&global.directory, estate)? {
                 Some(directory) => platform.with_directory(directory),
                 None => platform,
             }))

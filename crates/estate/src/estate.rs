@@ -6,7 +6,7 @@ use std::ops::RangeInclusive;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-use crate::{ClusterId, EvidenceKind, GroupId, Millis, Policy, ReleaseId, ServerId};
+use crate::{Access, ClusterId, EvidenceKind, GroupId, Millis, Policy, ReleaseId, ServerId};
 
 /// An estate: the servers and clusters that one administrator mends together.
 #[derive(Debug, Clone, PartialEq, Eq, Hash, Serialize, Deserialize, JsonSchema)]
@@ -24,6 +24,9 @@ pub struct Estate {
     /// Files of releases that the administrator has, with their digests.
     #[serde(default)]
     pub media: Vec<MediaEntry>,
+    /// What a run logs in to beside the servers.
+    #[serde(default, skip_serializing_if = "Access::is_empty")]
+    pub access: Access,
     /// How emulated nodes start in `rehearse`; no part of a real run.
     pub rehearsal: Rehearsal,
 }

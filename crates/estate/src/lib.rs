@@ -4,6 +4,7 @@
 //! Nothing here decides, opens a file, or knows the time: text comes in as `&str` ([`mod@file`]), times as milliseconds
 //! since the epoch. Maps are ordered, so that the same input gives the same bytes everywhere.
 
+mod access;
 mod address;
 mod estate;
 pub mod file;
@@ -13,6 +14,7 @@ mod policy;
 mod seen_words;
 mod snapshot;
 
+pub use access::{Access, Account, DirectoryAccess};
 pub use address::InvalidAddress;
 pub use estate::{
     Address, Cluster, ClusterKind, Estate, EvidenceEntry, GroupEntry, Health, MediaEntry, Os, Product,

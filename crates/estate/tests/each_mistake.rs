@@ -51,6 +51,13 @@ by = "Sato"
 release = "r1"
 path = 'D:\update.exe'
 sha256 = "0000000000000000000000000000000000000000000000000000000000000000"
+[directory]
+url = "ldap://dc1"
+start-tls = true
+account = { user = "mender@e", password-file = "/etc/pw" }
+[scheduled-tasks]
+user = 'E\mender'
+password-env = "PW"
 [rehearsal.nodes.NODE1]
 installed = "6.5.7226.6"
 [rehearsal.groups.EVS1]
@@ -117,7 +124,7 @@ fn each_kind_by_itself() {
         (with("[policy]", "[polizy]"), "34:2", Code::UnknownKey),
         (with("soak-seconds", "soak_seconds"), "35:1", Code::UnknownKey),
         (with("timeout-seconds = 5", "timeout = 5"), "27:30", Code::UnknownKey),
-        (with("installed", "installd"), "49:1", Code::UnknownKey),
+        (with("installed", "installd"), "56:1", Code::UnknownKey),
         (with("address = \"10.0.0.1\"", "address = 10"), "4:11", Code::WrongType),
         (with("nodes = [\"n1\", \"n2\"]", "nodes = \"n1\""), "23:9", Code::WrongType),
         (with("[\"n1\", \"n2\"]", "[\"n1\", \"n2\", 3]"), "23:22", Code::WrongType),
@@ -136,6 +143,11 @@ fn each_kind_by_itself() {
         (with("name = \"n1\"", "name = \"n1 \""), "3:8", Code::InvalidName),
         (with("name = \"web\"", "name = \"\""), "25:8", Code::InvalidName),
         (with("\"10.0.0.1\"", "\"root@10.0.0.1\""), "4:11", Code::InvalidAddress),
+        (with("ldap://dc1", "http://dc1"), "49:7", Code::InvalidDirectory),
+        (with("ldap://dc1", "ldap://"), "49:7", Code::InvalidDirectory),
+        (with("ldap://dc1", "ldaps://dc1"), "49:7", Code::InvalidDirectory),
+        (with("password-env = \"PW\"\n", ""), "52:1", Code::InvalidAccount),
+        (with("password-env", "password-file = \"/pw\"\npassword-env"), "52:1", Code::InvalidAccount),
         (with("name = \"e\"", "name = \" \""), "1:8", Code::InvalidText),
         (with("product = \"debian\"", "product = \"debian\"\nuser = \"-l root\""), "6:8", Code::InvalidText),
         (with("by = \"Sato\"", "by = \"S\\u001b[2J\""), "38:6", Code::InvalidText),
@@ -167,14 +179,14 @@ fn each_kind_by_itself() {
             "31:10",
             Code::ProductInWrongCluster,
         ),
-        (format!("{SOUND}{}roles = [\"node\"]", servers(1, "\"debian\"")), "57:10", Code::RoleDoesNotFit),
+        (format!("{SOUND}{}roles = [\"node\"]", servers(1, "\"debian\"")), "64:10", Code::RoleDoesNotFit),
         (
             with("product = \"debian\"", "product = \"debian\"\nroles = [\"mailbox\"]"),
             "6:10",
             Code::RoleDoesNotFit,
         ),
         (with("[\"n1\", \"n2\"]", "[\"n1\", \"n2\", \"n3\"]"), "23:22", Code::UnknownNode),
-        (with("rehearsal.nodes.NODE1", "rehearsal.nodes.NODE3"), "48:18", Code::UnknownNode),
+        (with("rehearsal.nodes.NODE1", "rehearsal.nodes.NODE3"), "55:18", Code::UnknownNode),
         (with("[\"n1\", \"n2\"]", "[\"n1\", \"n2\", \"n1\"]"), "23:22", Code::NodeTwice),
         (
             with("[\"NODE1\", \"NODE2\"]", "[\"NODE1\", \"NODE2\", \"n1\"]")
@@ -186,12 +198,12 @@ fn each_kind_by_itself() {
         ),
         (with("[\"n1\", \"n2\"]", "[\"n2\"]"), "23:9", Code::TooFewNodes),
         (with("[\"NODE1\", \"NODE2\"]", "[\"NODE1\"]"), "31:9", Code::TooFewNodes),
-        (cluster(17, "\"debian\"", "pacemaker"), "55:9", Code::TooManyNodes),
-        (cluster(9, windows, "windows"), "55:9", Code::TooManyNodes),
+        (cluster(17, "\"debian\"", "pacemaker"), "62:9", Code::TooManyNodes),
+        (cluster(9, windows, "windows"), "62:9", Code::TooManyNodes),
         (with("preferred = [\"n2\"]", "preferred = [\"NODE1\"]"), "26:14", Code::UnknownOwner),
-        (with("owner = \"NODE1\"", "owner = \"n1\""), "51:9", Code::UnknownOwner),
+        (with("owner = \"NODE1\"", "owner = \"n1\""), "58:9", Code::UnknownOwner),
         (with("preferred = [\"n2\"]", "preferred = [\"n2\", \"n2\"]"), "26:20", Code::OwnerTwice),
-        (with("rehearsal.groups.EVS1", "rehearsal.groups.EVS2"), "50:19", Code::UnknownGroup),
+        (with("rehearsal.groups.EVS1", "rehearsal.groups.EVS2"), "57:19", Code::UnknownGroup),
         (with("command = \"true\"", "command = \" \""), "27:22", Code::EmptyHealthCommand),
         (with("timeout-seconds = 5", "timeout-seconds = 0"), "27:48", Code::OutOfBounds),
         (with("soak-seconds = 30", "soak-seconds = -1"), "35:16", Code::OutOfBounds),
@@ -256,4 +268,12 @@ fn code_names_are_unique_and_kebab_case() {
         let kebab = name.strip_prefix("estate::").unwrap();
         assert!(kebab.chars().all(|c| c.is_ascii_lowercase() || c == '-'), "{name}");
     }
+}
+
+#[test]
+fn a_password_in_the_file_is_refused() {
+    let text = with("password-file = \"/etc/pw\"", "password = \"hunter2\"");
+    let refused = parse_with_rules("e.toml", &text, &rules).unwrap_err();
+    let codes: BTreeSet<Code> = refused.list().iter().map(|m| m.code).collect();
+    assert_eq!(codes, BTreeSet::from([Code::UnknownKey, Code::InvalidAccount]));
 }

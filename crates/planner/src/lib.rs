@@ -52,7 +52,7 @@ pub fn plan(estate: &Estate, snapshot: &Snapshot, payload: &Payload) -> Result<P
         rolling::roll(&mut sheet, &mut board, &mut reasons)?;
         closing::close(&mut sheet, &mut board)?;
     }
-    Ok(Plan {
+    Ok(unhurried(Plan {
         schema: SCHEMA,
         rules_version: RULES_VERSION,
         parent: None,
@@ -62,7 +62,17 @@ pub fn plan(estate: &Estate, snapshot: &Snapshot, payload: &Payload) -> Result<P
         steps: sheet.into_steps(),
         reasons,
         section: section(estate, payload),
-    })
+    }))
+}
+
+/// Where people are the only hands and eyes, every step waits as long as it does for a person.
+fn unhurried(mut plan: Plan) -> Plan {
+    let by_hand: Vec<bool> =
+        plan.steps.iter().map(|step| kaketsugi_plan::render::by_hand(&plan, step)).collect();
+    for (step, _) in plan.steps.iter_mut().zip(by_hand).filter(|(_, by_hand)| *by_hand) {
+        step.timeout_seconds = step.timeout_seconds.max(sheet::PERSON_SECONDS);
+    }
+    plan
 }
 
 fn servers_to_do(snapshot: &Snapshot, payload: &Payload) -> Vec<ServerId> {

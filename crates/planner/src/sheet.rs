@@ -4,6 +4,9 @@ use std::collections::BTreeMap;
 
 use kaketsugi_plan::{Action, Actor, Condition, Exposure, Interruption, Recovery, Step, StepId, Target};
 
+/// People are slow, and nobody is hurried: a step waits for half a day.
+pub(crate) const PERSON_SECONDS: u32 = 12 * 3600;
+
 /// Steps in the making.
 pub(crate) struct Sheet {
     steps: Vec<Step>,
@@ -78,8 +81,7 @@ impl Draft {
     pub(crate) fn by_person(mut self, instruction: impl Into<String>) -> Self {
         self.step.actor = Actor::Operator;
         self.step.instruction = Some(instruction.into());
-        // People are slow, and nobody is hurried: the step waits for half a day.
-        self.step.timeout_seconds = 12 * 3600;
+        self.step.timeout_seconds = PERSON_SECONDS;
         self
     }
 

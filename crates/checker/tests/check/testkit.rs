@@ -52,6 +52,7 @@ fn estate(kind: ClusterKind, product: Product, os: Os, nodes: &[&str]) -> Estate
         policy: Policy::default(),
         evidence: Vec::new(),
         media: Vec::new(),
+        access: kaketsugi_estate::Access::default(),
         rehearsal: Rehearsal::default(),
     }
 }

@@ -27,7 +27,7 @@ pub(crate) async fn run(
     let plan = files::plan(path)?;
     let now = estate.map(files::estate).transpose()?;
     site::not_a_node(&plan.estate)?;
-    directory::needed(&plan.payload, global)?;
+    directory::needed(&plan, global)?;
     if !output.is_json() {
         output.note("Trying the plan against every fault and every crash …");
     }

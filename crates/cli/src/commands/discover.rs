@@ -92,6 +92,7 @@ fn empty(name: String) -> Estate {
         policy: Policy::default(),
         evidence: Vec::new(),
         media: Vec::new(),
+        access: kaketsugi_estate::Access::default(),
         rehearsal: Rehearsal::default(),
     }
 }

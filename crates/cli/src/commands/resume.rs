@@ -21,7 +21,7 @@ pub(crate) async fn run(
     }
     site::not_a_node(&run.plan().estate)?;
     if !restore {
-        directory::needed(&run.plan().payload, global)?;
+        directory::needed(run.plan(), global)?;
     }
     let platform = site::platform(&run.plan().estate.clone(), global)?;
     let operator = site::operator(output);

@@ -46,6 +46,10 @@ codes! {
     InvalidName = "invalid-name",
     /// An address that can't be one.
     InvalidAddress = "invalid-address",
+    /// An address that leads to no directory.
+    InvalidDirectory = "invalid-directory",
+    /// An account of which nothing, or too much, says where its password is.
+    InvalidAccount = "invalid-account",
     /// Text that is empty, or holds control characters.
     InvalidText = "invalid-text",
     /// Two servers, clusters, or groups of a cluster have one name.

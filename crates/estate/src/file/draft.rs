@@ -1,8 +1,9 @@
 //! The file as far as it could be read, each value with its place: what the cross-checks look at.
 
 use crate::{
-    Address, Cluster, ClusterId, ClusterKind, Estate, EvidenceEntry, GroupEntry, GroupId, Health, MediaEntry,
-    Os, Policy, Product, Rehearsal, RehearsalGroup, RehearsalNode, Role, Server, ServerId, TransportKind,
+    Access, Address, Cluster, ClusterId, ClusterKind, Estate, EvidenceEntry, GroupEntry, GroupId, Health,
+    MediaEntry, Os, Policy, Product, Rehearsal, RehearsalGroup, RehearsalNode, Role, Server, ServerId,
+    TransportKind,
 };
 
 use super::read::At;
@@ -16,6 +17,7 @@ pub(super) struct Draft {
     pub policy: Policy,
     pub evidence: Vec<EvidenceEntry>,
     pub media: Vec<MediaEntry>,
+    pub access: Access,
     pub rehearsal_nodes: Vec<(At<ServerId>, RehearsalNode)>,
     pub rehearsal_groups: Vec<(At<GroupId>, Option<At<ServerId>>, RehearsalGroup)>,
 }
@@ -87,6 +89,7 @@ impl Draft {
             policy: self.policy,
             evidence: self.evidence,
             media: self.media,
+            access: self.access,
             rehearsal: Rehearsal {
                 nodes: self.rehearsal_nodes.into_iter().map(|(id, node)| (id.value, node)).collect(),
                 groups: self.rehearsal_groups.into_iter().map(|(id, _, group)| (id.value, group)).collect(),

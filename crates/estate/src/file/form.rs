@@ -10,8 +10,8 @@ use serde::Serialize;
 use serde_json::Value;
 
 use crate::{
-    ClusterId, ClusterKind, EvidenceKind, GroupId, Health, MediaEntry, Os, Policy, Product, RehearsalGroup,
-    RehearsalNode, Role, ServerId, TransportKind,
+    Account, ClusterId, ClusterKind, DirectoryAccess, EvidenceKind, GroupId, Health, MediaEntry, Os, Policy,
+    Product, RehearsalGroup, RehearsalNode, Role, ServerId, TransportKind,
 };
 
 /// An estate: the servers and clusters that one administrator mends together, and what is allowed.
@@ -37,6 +37,12 @@ pub(super) struct FileForm {
     /// Files of releases that the administrator has, with their digests.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub media: Vec<MediaEntry>,
+    /// Where the versions of Exchange virtual servers are read.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub directory: Option<DirectoryAccess>,
+    /// Under which account detached work runs on Windows nodes. Without it: the node's own SYSTEM account.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub scheduled_tasks: Option<Account>,
     /// How emulated nodes start in `rehearse`; no part of a real run.
     #[serde(default, skip_serializing_if = "RehearsalForm::is_empty")]
     pub rehearsal: RehearsalForm,

@@ -4,6 +4,7 @@
 //! table by itself, then what only the whole can show. Every mistake has a stable [`Code`], a place and
 //! a help text. Serde alone would stop at the first.
 
+mod access;
 mod check;
 mod code;
 mod controller;

@@ -8,13 +8,23 @@ use toml::de::{DeTable, DeValue};
 
 use super::draft::{ClusterDraft, Draft, GroupDraft, ServerDraft};
 use super::read::{At, Fields, Sink, string, word, wrong_type};
-use super::{Code, Mistake, hint, policy, words};
+use super::{Code, Mistake, access, hint, policy, words};
 use crate::{
-    Address, EvidenceEntry, Health, InvalidId, MediaEntry, Millis, RehearsalGroup, RehearsalNode, ReleaseId,
-    ServerId,
+    Access, Address, EvidenceEntry, Health, InvalidId, MediaEntry, Millis, RehearsalGroup, RehearsalNode,
+    ReleaseId, ServerId,
 };
 
-pub(super) const FILE: &[&str] = &["name", "server", "cluster", "policy", "evidence", "media", "rehearsal"];
+pub(super) const FILE: &[&str] = &[
+    "name",
+    "server",
+    "cluster",
+    "policy",
+    "evidence",
+    "media",
+    "directory",
+    "scheduled-tasks",
+    "rehearsal",
+];
 pub(super) const SERVER: &[&str] =
     &["name", "address", "user", "become", "product", "os", "transport", "roles"];
 pub(super) const CLUSTER: &[&str] = &["name", "kind", "nodes", "group"];
@@ -51,6 +61,12 @@ pub(super) fn file<'a>(table: &'a DeTable<'a>, rules: policy::Rules<'_>, sink: &
     draft.evidence =
         root.tables("evidence", "evidence", sink).into_iter().filter_map(|v| evidence(v, sink)).collect();
     draft.media = root.tables("media", "media", sink).into_iter().filter_map(|v| media(v, sink)).collect();
+    draft.access = Access {
+        directory: root.get("directory").and_then(|value| access::directory(value, sink)),
+        scheduled_tasks: root
+            .get("scheduled-tasks")
+            .and_then(|value| access::account(value, "the scheduled tasks", sink)),
+    };
     if let Some(value) = root.get("rehearsal") {
         rehearsal(value, &mut draft, sink);
     }

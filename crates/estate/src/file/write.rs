@@ -33,6 +33,8 @@ pub fn to_toml(estate: &Estate) -> Result<String, Unwritable> {
         policy: estate.policy.clone(),
         evidence: estate.evidence.iter().map(evidence).collect::<Result<_, _>>()?,
         media: estate.media.clone(),
+        directory: estate.access.directory.clone(),
+        scheduled_tasks: estate.access.scheduled_tasks.clone(),
         rehearsal: RehearsalForm {
             nodes: estate.rehearsal.nodes.clone(),
             groups: estate.rehearsal.groups.clone(),

@@ -65,6 +65,7 @@ pub(crate) fn pacemaker(nodes: &[&str], groups: &[(&str, &str)]) -> Pacemaker {
         policy: Policy::default(),
         evidence: Vec::new(),
         media: Vec::new(),
+        access: kaketsugi_estate::Access::default(),
         rehearsal: Rehearsal::default(),
     };
     let group = |turn: usize, owner: &str| GroupSeen {
@@ -151,6 +152,7 @@ pub(crate) fn exchange(nodes: &[&str], groups: &[(&str, &str)], release: &str) -
         policy: Policy::default(),
         evidence: Vec::new(),
         media: Vec::new(),
+        access: kaketsugi_estate::Access::default(),
         rehearsal: Rehearsal::default(),
     };
     let release = kaketsugi_knowledge::releases().resolve(release).unwrap().into_owned();

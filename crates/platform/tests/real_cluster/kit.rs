@@ -236,6 +236,7 @@ pub(crate) fn estate(lab: &Lab) -> Estate {
         policy: Policy { allow_origins: vec!["Kaketsugi Lab".into()], ..Policy::default() },
         evidence: Vec::new(),
         media: Vec::new(),
+        access: kaketsugi_estate::Access::default(),
         rehearsal: kaketsugi_estate::Rehearsal::default(),
     }
 }

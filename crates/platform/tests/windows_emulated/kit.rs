@@ -115,6 +115,7 @@ fn estate(emulation: &Emulation, release: &str, policy: Policy) -> Estate {
             path,
             sha256: hex::encode(Sha256::digest(installer_bytes(release))),
         }],
+        access: kaketsugi_estate::Access::default(),
         rehearsal: Rehearsal::default(),
     }
 }

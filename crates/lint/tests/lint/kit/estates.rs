@@ -48,6 +48,7 @@ fn estate(nodes: &[&str], kind: ClusterKind, product: Product, os: Os) -> Estate
         policy: Policy::default(),
         evidence: Vec::new(),
         media: Vec::new(),
+        access: kaketsugi_estate::Access::default(),
         rehearsal: Rehearsal::default(),
     }
 }

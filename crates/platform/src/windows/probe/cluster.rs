@@ -69,7 +69,7 @@ impl WindowsCluster {
         let bad = |what: &str, row: table::BadRow| Error::Unreadable {
             host: shell.id.clone(),
             what: what.into(),
-            why: format!("`{}`", row.0),
+            why: row.why(),
         };
         let nodes = table::nodes(text).map_err(|row| bad("cluster node", row))?;
         let groups = shell.run("cluster group").await?;

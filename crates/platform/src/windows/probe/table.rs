@@ -13,6 +13,23 @@ const NODE_STATUS: &[&str] = &["Up", "Down", "Paused", "Joining"];
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) struct BadRow(pub(super) String);
 
+impl BadRow {
+    /// Why it could not be read, and what to do where that is known.
+    pub(super) fn why(&self) -> String {
+        let row = kaketsugi_transport::sanitize(&self.0);
+        // Names may be written in any script; it is the last word that says the status.
+        let status = self.0.split_whitespace().next_back().unwrap_or_default();
+        if status.is_ascii() {
+            return format!("`{row}`");
+        }
+        format!(
+            "`{row}`: this Windows prints its status words translated, and only the English ones are known here for \
+             certain, so nothing is taken for granted. Let the account that logs in have English as its language, or \
+             have a person see to this server: transport = \"operator\" in the estate file"
+        )
+    }
+}
+
 /// A node's row.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) struct NodeRow {
@@ -167,6 +184,17 @@ mod tests {
                 status: "Partially Online"
             }
         );
+    }
+
+    #[test]
+    fn translated_words_are_refused_with_what_to_do() {
+        let translated = GROUPS.replace("Partially Online", "一部オンライン");
+        let why = groups(&translated).unwrap_err().why();
+        assert!(why.contains("一部オンライン") && why.contains("transport = \"operator\""), "{why}");
+        // A translated name alone is no reason.
+        let named = GROUPS.replace("Cluster Group        NODE1", "クラスタ グループ    NODE1");
+        assert_eq!(groups(&named).unwrap()[0].name, "クラスタ グループ");
+        assert_eq!(BadRow("クラスタ NODE1 Strange".into()).why(), "`クラスタ NODE1 Strange`");
     }
 
     #[test]
