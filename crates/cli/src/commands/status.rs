@@ -65,6 +65,7 @@ pub(crate) async fn look(global: &Global, output: &Output, id: &str) -> Result<C
     let snapshot = platform.probe(&question).await;
     output.result(&snapshot, || discover::seen(&snapshot));
     Ok(if snapshot.servers.values().all(|s| s.reached) { Code::Done } else { Code::Cannot })
+}
 
 fn line(run: &RunSummary) -> String {
     format!(
