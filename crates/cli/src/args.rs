@@ -81,7 +81,7 @@ pub(crate) enum Format {
 pub(crate) enum Command {
     /// Look at the clusters that these hosts are nodes of, and write a draft of an estate file.
     Discover {
-        /// Hosts, as ssh would take them: [user@]host[:port].
+        /// Hosts, as ssh would take them: `[user@]host[:port]`.
         #[arg(required = true)]
         hosts: Vec<String>,
         /// Write the draft to this file, which must not exist.

@@ -12,8 +12,8 @@ use crate::args::{DirectoryArgs, Global};
 use crate::exit::Failure;
 use crate::files;
 
-const HELP: &str = "The upgrade of a virtual server shows in its directory object alone. Name a domain controller in the estate \
-    file ([access.directory]) or with --directory ldap://HOST, and an account that may read there with --directory-user and --directory-password-file.";
+const HELP: &str = "The upgrade of a virtual server shows in its directory object alone. Name a domain controller in \
+    the estate file ([directory]) or with --directory ldap://HOST, and an account that may read there with --directory-user and --directory-password-file.";
 
 /// The directory that is named, if one is. The command line's word goes before the estate file's.
 pub(crate) fn named(args: &DirectoryArgs, estate: &Estate) -> Result<Option<Arc<dyn Directory>>, Failure> {

@@ -51,7 +51,10 @@ pub(crate) fn plan(path: &Path) -> Result<Plan, Failure> {
 /// The first line of a small file, such as one that holds a password.
 pub(crate) fn first_line(path: &Path, what: &str) -> Result<String, Failure> {
     let text = read(path, LINE_BYTES_MAX, what)?;
-    Ok(text.lines().next().unwrap_or_default().to_owned())
+    match text.lines().next() {
+        Some(line) if !line.is_empty() => Ok(line.to_owned()),
+        _ => Err(Failure::cannot(format!("{what} {} has no first line", path.display()), "")),
+    }
 }
 
 fn read(path: &Path, bytes_max: u64, what: &str) -> Result<String, Failure> {

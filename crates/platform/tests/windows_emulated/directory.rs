@@ -2,7 +2,7 @@
 //!
 //! slapd stands for the configuration partition of Active Directory; what the emulated set-up writes is copied into it.
 
-use std::net::TcpListener;
+use std::net::{Ipv4Addr, TcpListener};
 use std::path::Path;
 use std::process::{Child, Command, Stdio};
 use std::sync::Arc;
@@ -53,8 +53,11 @@ impl Slapd {
             at = at.display()
         );
         std::fs::write(at.join("slapd.conf"), configuration).unwrap();
-        let port = TcpListener::bind(("127.0.0.1", 0)).unwrap().local_addr().unwrap().port();
-        let url = format!("ldap://127.0.0.1:{port}");
+        // An address of its own: on 127.0.0.1 another test's server may take the port before slapd does.
+        let [_, _, high, low] = std::process::id().to_be_bytes();
+        let address = Ipv4Addr::new(127, high | 0x80, low, 1);
+        let free = TcpListener::bind((address, 0)).unwrap().local_addr().unwrap();
+        let url = format!("ldap://{free}");
         let process = Command::new("/usr/sbin/slapd")
             .args(["-d", "0", "-h", &url, "-f"])
             .arg(at.join("slapd.conf"))

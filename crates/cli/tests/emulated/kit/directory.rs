@@ -2,9 +2,10 @@
 //! is copied into it, and the program reads it there.
 
 use std::collections::{BTreeMap, HashSet};
-use std::net::TcpListener;
+use std::net::{Ipv4Addr, SocketAddr, TcpListener};
 use std::path::Path;
 use std::process::{Child, Command, Stdio};
+use std::sync::atomic::{AtomicU8, Ordering};
 use std::sync::{Arc, Weak};
 use std::time::Duration;
 
@@ -55,8 +56,7 @@ impl Slapd {
             at = at.display()
         );
         std::fs::write(at.join("slapd.conf"), configuration).unwrap();
-        let port = TcpListener::bind(("127.0.0.1", 0)).unwrap().local_addr().unwrap().port();
-        let url = format!("ldap://127.0.0.1:{port}");
+        let url = format!("ldap://{}", free_address());
         let process = Command::new("/usr/sbin/slapd")
             .args(["-d", "0", "-h", &url, "-f"])
             .arg(at.join("slapd.conf"))
@@ -90,6 +90,7 @@ impl Slapd {
         for _ in 0..200 {
             if let Ok((connection, mut ldap)) = LdapConnAsync::new(&self.url).await {
                 tokio::spawn(connection.drive());
+                ldap.with_timeout(Duration::from_secs(20));
                 ldap.simple_bind(ROOT, ROOT_PASSWORD).await.unwrap().success().unwrap();
                 return ldap;
             }
@@ -106,6 +107,15 @@ impl Slapd {
         let (found, _) = search.await.unwrap().success().unwrap();
         SearchEntry::construct(found.into_iter().next().unwrap()).attrs["serialNumber"][0].clone()
     }
+}
+
+/// A free port of a loopback address of its own. On 127.0.0.1 another test's server may take the port before slapd
+/// does, and an LDAP client waits for a word of it for ever.
+fn free_address() -> SocketAddr {
+    static COUNT: AtomicU8 = AtomicU8::new(1);
+    let [_, _, high, low] = std::process::id().to_be_bytes();
+    let address = Ipv4Addr::new(127, high | 0x80, low, COUNT.fetch_add(1, Ordering::Relaxed));
+    TcpListener::bind((address, 0)).unwrap().local_addr().unwrap()
 }
 
 async fn add(ldap: &mut Ldap, dn: &str, attributes: &[(&str, &str)]) {
