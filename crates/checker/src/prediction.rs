@@ -86,12 +86,9 @@ impl Prediction {
         let standby = |snapshot: &Snapshot, id: &ServerId| {
             snapshot.servers.get(id).and_then(|s| s.settings.get(&Setting::Standby)).cloned().flatten()
         };
-        let changed: BTreeSet<ServerId> = self
-            .expected()
-            .servers
-            .into_keys()
-            .filter(|id| standby(&self.expected(), id) != standby(planned, id))
-            .collect();
+        let expected = self.expected();
+        let changed: BTreeSet<&ServerId> =
+            expected.servers.keys().filter(|id| standby(&expected, id) != standby(planned, id)).collect();
         for cluster in snapshot.clusters.values_mut() {
             cluster.lock = None;
             if cluster.nodes.keys().any(|node| changed.contains(node)) {

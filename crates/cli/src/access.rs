@@ -3,20 +3,19 @@
 use std::path::Path;
 use std::sync::Arc;
 
-use kaketsugi_estate::{Account, Estate};
+use kaketsugi_estate::{Account, DirectoryAccess, Estate};
 use kaketsugi_platform::windows::{Directory, LdapDirectory, RunAs};
 
 use crate::exit::Failure;
 use crate::files;
 
-/// The directory that the estate file names, if it names one.
-pub(crate) fn directory(estate: &Estate) -> Result<Option<Arc<dyn Directory>>, Failure> {
-    let Some(directory) = &estate.access.directory else { return Ok(None) };
+/// A directory that the estate file or the command line names.
+pub(crate) fn directory(directory: &DirectoryAccess) -> Result<Arc<dyn Directory>, Failure> {
     let bind = match &directory.account {
         Some(account) => Some((account.user.clone(), password(account, "the directory")?)),
         None => None,
     };
-    Ok(Some(Arc::new(LdapDirectory { url: directory.url.clone(), start_tls: directory.start_tls, bind })))
+    Ok(Arc::new(LdapDirectory { url: directory.url.clone(), start_tls: directory.start_tls, bind }))
 }
 
 /// The account under which detached work runs on Windows nodes.
@@ -44,7 +43,7 @@ fn password(account: &Account, of: &str) -> Result<String, Failure> {
     if found.is_empty() {
         return Err(Failure::cannot(
             format!("there is no password for {} in {place}", account.user),
-            format!("It is the account for {of}, as the estate file names it."),
+            format!("It is the account for {of}."),
         ));
     }
     Ok(found)

@@ -2,25 +2,30 @@
 
 use std::sync::Arc;
 
-use kaketsugi_estate::{ClusterKind, Estate, GroupSeen, Product, Snapshot};
+use kaketsugi_estate::{Account, ClusterKind, DirectoryAccess, Estate, GroupSeen, Product, Snapshot};
 use kaketsugi_knowledge::profiles;
 use kaketsugi_plan::{Payload, Plan};
-use kaketsugi_platform::windows::{Directory, LdapDirectory};
+use kaketsugi_platform::windows::Directory;
 
 use crate::access;
 use crate::args::{DirectoryArgs, Global};
 use crate::exit::Failure;
-use crate::files;
 
 const HELP: &str = "The upgrade of a virtual server shows in its directory object alone. Name a domain controller in \
     the estate file ([directory]) or with --directory ldap://HOST, and an account that may read there with --directory-user and --directory-password-file.";
 
 /// The directory that is named, if one is. The command line's word goes before the estate file's.
 pub(crate) fn named(args: &DirectoryArgs, estate: &Estate) -> Result<Option<Arc<dyn Directory>>, Failure> {
-    let Some(url) = args.url.clone() else { return access::directory(estate) };
-    let bind = match (&args.user, &args.password_file) {
+    let Some(url) = args.url.clone() else {
+        return estate.access.directory.as_ref().map(access::directory).transpose();
+    };
+    let account = match (&args.user, &args.password_file) {
         (None, None) => None,
-        (Some(user), Some(file)) => Some((user.clone(), files::first_line(file, "the password file")?)),
+        (Some(user), Some(file)) => Some(Account {
+            user: user.clone(),
+            password_file: Some(file.display().to_string()),
+            password_env: None,
+        }),
         _ => {
             return Err(Failure::cannot(
                 "an account for the directory has a name and a password",
@@ -28,7 +33,7 @@ pub(crate) fn named(args: &DirectoryArgs, estate: &Estate) -> Result<Option<Arc<
             ));
         }
     };
-    Ok(Some(Arc::new(LdapDirectory { url, start_tls: args.start_tls, bind })))
+    access::directory(&DirectoryAccess { url, start_tls: args.start_tls, account }).map(Some)
 }
 
 /// Refuses to carry out a plan that upgrades virtual servers while no directory is named: the run would stop in the

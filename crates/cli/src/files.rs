@@ -100,14 +100,17 @@ pub(crate) fn rehearsals(global: &Global) -> Store {
 
 /// The store that holds what somebody wants to read about: a run, else a rehearsal.
 pub(crate) fn store_with(global: &Global, id: &str) -> Store {
-    let rehearsals = rehearsals(global);
-    let is_run = store(global).open(id).is_ok();
-    if !is_run && rehearsals.open(id).is_ok() { rehearsals } else { store(global) }
+    if is_rehearsal(global, id) { rehearsals(global) } else { store(global) }
+}
+
+/// Whether an id names a rehearsal and no run.
+fn is_rehearsal(global: &Global, id: &str) -> bool {
+    store(global).open(id).is_err() && rehearsals(global).open(id).is_ok()
 }
 
 /// Refuses to go on with a rehearsal: its nodes are gone.
 pub(crate) fn no_rehearsal(global: &Global, id: &str) -> Result<(), Failure> {
-    if store(global).open(id).is_err() && rehearsals(global).open(id).is_ok() {
+    if is_rehearsal(global, id) {
         return Err(Failure::cannot(
             format!("{id} was a rehearsal, and its nodes are gone"),
             "There is nothing to go on with. Its evidence: kaketsugi report; another try: kaketsugi rehearse",

@@ -11,7 +11,7 @@ use kaketsugi_runner::{Driver, Ending, Journal, Note};
 use kaketsugi_transport::operator::Operator;
 
 use crate::args::Global;
-use crate::commands::check;
+use crate::commands::check::{self, Judgement};
 use crate::exit::{Code, Failure};
 use crate::live::Live;
 use crate::output::Output;
@@ -42,13 +42,7 @@ pub(crate) async fn run(
     let store = files::store(global);
     let (mut journal, id) = store.begin(&plan, kaketsugi_runner::now()).map_err(journal_failure)?;
     let how = if approve.is_some() { "by --approve" } else { "at the terminal" };
-    for (note, text) in [
-        (Note::ApprovedBy, format!("{}, {how}", site::account())),
-        (Note::Machines, Machines::Real.as_str().to_owned()),
-        (Note::Verdict, judgement.summary()),
-    ] {
-        journal.note(note, &text).map_err(journal_failure)?;
-    }
+    note(&mut journal, &format!("{}, {how}", site::account()), Machines::Real, &judgement)?;
     let mut run = Run::new(Arc::new(plan), id.clone());
     if !output.is_json() {
         output.note(&format!("Run {id}. Should this terminal be lost: kaketsugi resume {id}\n"));
@@ -59,6 +53,23 @@ pub(crate) async fn run(
         journal.discard();
     }
     code
+}
+
+/// Writes into a new run's journal what its report says beside the records.
+pub(crate) fn note(
+    journal: &mut Journal,
+    approved_by: &str,
+    machines: Machines,
+    judgement: &Judgement,
+) -> Result<(), Failure> {
+    for (note, text) in [
+        (Note::ApprovedBy, approved_by),
+        (Note::Machines, machines.as_str()),
+        (Note::Verdict, &judgement.summary()),
+    ] {
+        journal.note(note, text).map_err(journal_failure)?;
+    }
+    Ok(())
 }
 
 /// The administrator's word for exactly this plan.

@@ -11,7 +11,6 @@ use kaketsugi_plan::{Action, Plan};
 use kaketsugi_platform::windows::{Directory, DirectoryError, WindowsCluster};
 use kaketsugi_report::Machines;
 use kaketsugi_run::Run;
-use kaketsugi_runner::Note;
 use kaketsugi_transport::operator::{Answer, AskFuture, Operator, Outcome, Request};
 
 use crate::args::{DirectoryArgs, Format, Global};
@@ -71,13 +70,8 @@ pub(crate) async fn run(
     // Beside the journals of runs, not among them: nobody can resume it by mistake.
     let store = files::rehearsals(global);
     let (mut journal, id) = store.begin(&plan, kaketsugi_runner::now()).map_err(apply::journal_failure)?;
-    for (note, text) in [
-        (Note::ApprovedBy, "nobody: a rehearsal needs no approval".to_owned()),
-        (Note::Machines, Machines::Emulated.as_str().to_owned()),
-        (Note::Verdict, judgement.summary()),
-    ] {
-        journal.note(note, &text).map_err(apply::journal_failure)?;
-    }
+    let nobody = "nobody: a rehearsal needs no approval";
+    apply::note(&mut journal, nobody, Machines::Emulated, &judgement)?;
     let mut run = Run::new(Arc::new(plan), id.clone());
     if !output.is_json() {
         output.note("The rehearsal begins, on emulated nodes. Nothing real is touched.\n");
@@ -92,9 +86,6 @@ pub(crate) async fn run(
         ));
     }
     if !output.is_json() {
-        output.note(
-            "This was a rehearsal: its run ends with its nodes, and there is nothing to resume or report.",
-        );
         output.text("\nWhat each node and each person were told, in this order:\n");
         for line in emulation.transcript().of_consequence() {
             output.text(&format!("  {}", kaketsugi_transport::sanitize(&line)));

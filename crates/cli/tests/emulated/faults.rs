@@ -96,6 +96,27 @@ fn ends(rehearsal: &str, faults: &[&str], code: i32, words: &[&str]) {
     }
 }
 
+/// What a rehearsal says of itself at its end is so: its evidence can be read, and there is nothing to go on with.
+#[test]
+fn a_rehearsal_s_evidence_can_be_read_and_nothing_resumed() {
+    let dir = tempfile::tempdir().unwrap();
+    let (ended, text) = rehearse(dir.path(), HOTFIX, &["operator=late"]);
+    assert_eq!(ended, Some(0), "{text}");
+    assert!(text.contains("marked as a rehearsal: kaketsugi report"), "{text}");
+    assert!(!text.contains("resume or report"), "{text}");
+    let ask = |command: &str| {
+        let mut asked = Command::new(env!("CARGO_BIN_EXE_kaketsugi"));
+        asked.args([command, "last"]).env("HOME", dir.path()).env("KAKETSUGI_STATE", dir.path().join("runs"));
+        said(&asked.stdin(Stdio::null()).output().unwrap())
+    };
+    let (code, report) = ask("report");
+    assert_eq!(code, Some(0), "{report}");
+    assert!(report.contains("emulated"), "{report}");
+    let (code, refused) = ask("resume");
+    assert_eq!(code, Some(1), "{refused}");
+    assert!(refused.contains("was a rehearsal"), "{refused}");
+}
+
 #[test]
 fn a_command_that_fails() {
     ends(

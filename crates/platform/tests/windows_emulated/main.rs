@@ -6,4 +6,5 @@ mod kit;
 mod locks;
 mod probes;
 mod procedure;
+mod slapd;
 mod trouble;

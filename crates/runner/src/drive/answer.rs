@@ -147,12 +147,11 @@ impl Driver<'_> {
             // Whatever is wrong with asking says nothing about the work, which may go on.
             Err(why) => {
                 self.tell_once(since, chain(&why));
-                let silence = since.silence();
-                let expected = order.step.action.node().is_some_and(|node| run.may_be_unreachable(node));
-                if !expected && silence >= SILENCE_SECONDS {
-                    return Input::Silent { seconds: silence };
+                // Whether the node may be away is the machine's to say.
+                match since.silence() {
+                    seconds if seconds >= SILENCE_SECONDS => Input::Silent { seconds },
+                    _ => Input::NoAnswer,
                 }
-                Input::NoAnswer
             }
         }
     }

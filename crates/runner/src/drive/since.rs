@@ -49,7 +49,9 @@ impl Since {
     /// This came of it.
     pub(super) fn heard(&mut self, input: &Input) {
         self.trouble = match input {
-            Input::NotSent | Input::NoAnswer | Input::NotBegun => self.trouble.saturating_add(1),
+            Input::NotSent | Input::NoAnswer | Input::NotBegun | Input::Silent { .. } => {
+                self.trouble.saturating_add(1)
+            }
             // A look between two tries says nothing about whether the next one gets through.
             Input::Seen(_) => self.trouble,
             _ => 0,

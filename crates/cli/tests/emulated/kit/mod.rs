@@ -1,5 +1,6 @@
 //! A site: emulated nodes, the files that lead the program to them, a terminal with a person at it.
 
+#[path = "../../../../platform/tests/windows_emulated/slapd.rs"]
 mod directory;
 mod person;
 mod script;
