@@ -1,8 +1,7 @@
 //! The controller killed with SIGKILL after each journal record, and the run resumed by another process each time.
 //!
-//! Two shapes: killed after every record in turn within one run; and, for a spread of records, runs that are killed
-//! once. (A run for every record of both plans costs more than ten minutes of a small machine; the spread moves through
-//! all kinds of records, and the first shape misses none.)
+//! Two shapes: killed after every record in turn within one run; and, for every record, a run that is killed once, right
+//! after it.
 
 use std::process::Command;
 
@@ -65,12 +64,18 @@ fn once_after(site: &Site, plan: &Plan, records: usize, transcript: &str) {
     Script::read(transcript).check(&site.told());
 }
 
-/// Runs that are killed once each, at every `stride`th record and at the last, four at a time.
-fn spread(all: usize, stride: usize, site: impl Fn() -> Option<Site> + Sync, transcript: &str) {
-    let points: Vec<usize> = (1..all).step_by(stride).chain([all]).collect();
+/// For each record whose number leaves this remainder, a run that is killed right after it; two runs at a time, which
+/// mostly wait.
+fn every_record(
+    all: usize,
+    (remainder, of): (usize, usize),
+    site: impl Fn() -> Option<Site> + Sync,
+    transcript: &str,
+) {
+    let points: Vec<usize> = (1..=all).filter(|record| record % of == remainder).collect();
     let next = std::sync::atomic::AtomicUsize::new(0);
     std::thread::scope(|scope| {
-        for _ in 0..4 {
+        for _ in 0..2 {
             scope.spawn(|| {
                 while let Some(records) = points.get(next.fetch_add(1, std::sync::atomic::Ordering::SeqCst)) {
                     let Some(site) = site() else { return };
@@ -80,6 +85,7 @@ fn spread(all: usize, stride: usize, site: impl Fn() -> Option<Site> + Sync, tra
             });
         }
     });
+    println!("FIGURE runs that were killed once, at a record of their own: {}", points.len());
 }
 
 #[test]
@@ -99,13 +105,35 @@ fn a_service_pack_with_its_person_after_each_record() {
     assert_eq!(site.serial(), "Version 6.5 (Build 7638.2: Service Pack 2)");
 }
 
-#[test]
-fn a_hotfix_once_at_a_spread_of_records() {
-    spread(HOTFIX_RECORDS, 9, || Some(Site::new(Setup::hotfix("NODE1"))), HOTFIX);
+/// A run for every record of a hotfix, and of a service pack: in parts, so that no test takes minutes.
+macro_rules! a_run_for_every_record {
+    ($($name:ident: $plan:ident, $part:expr;)*) => {
+        $(
+            #[test]
+            fn $name() {
+                $plan($part);
+            }
+        )*
+    };
 }
 
-#[test]
-fn a_service_pack_once_at_a_spread_of_records() {
+a_run_for_every_record! {
+    a_hotfix_killed_once_part_0: hotfix_killed_once, (0, 3);
+    a_hotfix_killed_once_part_1: hotfix_killed_once, (1, 3);
+    a_hotfix_killed_once_part_2: hotfix_killed_once, (2, 3);
+    a_service_pack_killed_once_part_0: service_pack_killed_once, (0, 6);
+    a_service_pack_killed_once_part_1: service_pack_killed_once, (1, 6);
+    a_service_pack_killed_once_part_2: service_pack_killed_once, (2, 6);
+    a_service_pack_killed_once_part_3: service_pack_killed_once, (3, 6);
+    a_service_pack_killed_once_part_4: service_pack_killed_once, (4, 6);
+    a_service_pack_killed_once_part_5: service_pack_killed_once, (5, 6);
+}
+
+fn hotfix_killed_once(part: (usize, usize)) {
+    every_record(HOTFIX_RECORDS, part, || Some(Site::new(Setup::hotfix("NODE1"))), HOTFIX);
+}
+
+fn service_pack_killed_once(part: (usize, usize)) {
     let setup = || Setup { fix: [false; 2], ..Setup::service_pack("NODE1") };
-    spread(SERVICE_PACK_RECORDS, 19, || Site::with_directory(setup()), SERVICE_PACK);
+    every_record(SERVICE_PACK_RECORDS, part, || Site::with_directory(setup()), SERVICE_PACK);
 }
