@@ -118,7 +118,7 @@ fn finish(state: &mut State, end: &End) {
             }
             state.ending = Some(if state.restoring() { Ending::Restored } else { Ending::Finished });
         }
-        End::Drifted(_) => {
+        End::Unreached(_) | End::Drifted(_) => {
             let differences = kaketsugi_run::drift(&state.run.plan().snapshot, &state.seen());
             state.violation = Some(Arc::new(Broken::NeverBegins { differences }.plainly()));
         }

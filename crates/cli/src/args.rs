@@ -123,6 +123,9 @@ pub(crate) enum Command {
         /// A fault to try, such as `operator=forgetful` or `NODE2:install=hang`; may be given more than once.
         #[arg(long = "fault", value_name = "FAULT")]
         faults: Vec<String>,
+        /// Print the whole runbook, not only its summary.
+        #[arg(long)]
+        runbook: bool,
     },
     /// Carry out a plan.
     Apply {

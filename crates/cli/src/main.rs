@@ -58,8 +58,8 @@ async fn run(cli: Cli, output: &Output) -> Result<Code, Failure> {
             commands::plan::run(global, output, &estate, &release, out.as_deref(), markdown).await
         }
         Command::Check { plan, estate } => commands::check::run(output, &plan, estate.as_deref()),
-        Command::Rehearse { estate, release, faults } => {
-            commands::rehearse::run(global, output, &estate, &release, &faults).await
+        Command::Rehearse { estate, release, faults, runbook } => {
+            commands::rehearse::run(global, output, &estate, &release, &faults, runbook).await
         }
         Command::Apply { plan, approve, estate } => {
             commands::apply::run(global, output, &plan, approve.as_deref(), estate.as_deref()).await

@@ -24,7 +24,8 @@ pub struct Policy {
     /// How old a backup may be when the first install begins.
     #[schemars(range(min = *Self::BACKUP_AGE_MAX_HOURS.start(), max = *Self::BACKUP_AGE_MAX_HOURS.end()))]
     pub backup_age_max_hours: u32,
-    /// The longest a step may take before it counts as stuck, where the step itself says nothing else.
+    /// The longest that a machine's step may take before it counts as stuck. Most have shorter limits of their own; none
+    /// counts as stuck before it had twice the time that it usually takes.
     #[schemars(range(min = *Self::STEP_TIMEOUT_SECONDS.start(), max = *Self::STEP_TIMEOUT_SECONDS.end()))]
     pub step_timeout_seconds: u32,
     /// Go on with `stonith-enabled=false`. A failed node may then mount a group's data twice.
@@ -60,7 +61,7 @@ impl Default for Policy {
             home: None,
             soak_seconds: 60,
             backup_age_max_hours: 24,
-            step_timeout_seconds: 1800,
+            step_timeout_seconds: 7200,
             allow_fencing_disabled: false,
             allow_unverified_commands: false,
             allow_remove: Vec::new(),

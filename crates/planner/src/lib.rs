@@ -16,7 +16,7 @@ mod rolling;
 mod sheet;
 
 use kaketsugi_estate::{Estate, ReleaseState, ServerId, Snapshot};
-use kaketsugi_plan::{Finding, Payload, Plan, RULES_VERSION, Reason, ReasonKind, SCHEMA};
+use kaketsugi_plan::{Actor, Finding, Payload, Plan, RULES_VERSION, Reason, ReasonKind, SCHEMA};
 
 pub use payload::from_catalogue;
 
@@ -52,7 +52,7 @@ pub fn plan(estate: &Estate, snapshot: &Snapshot, payload: &Payload) -> Result<P
         rolling::roll(&mut sheet, &mut board, &mut reasons)?;
         closing::close(&mut sheet, &mut board)?;
     }
-    Ok(unhurried(Plan {
+    Ok(paced(Plan {
         schema: SCHEMA,
         rules_version: RULES_VERSION,
         parent: None,
@@ -65,8 +65,15 @@ pub fn plan(estate: &Estate, snapshot: &Snapshot, payload: &Payload) -> Result<P
     }))
 }
 
-/// Where people are the only hands and eyes, every step waits as long as it does for a person.
-fn unhurried(mut plan: Plan) -> Plan {
+/// When each step counts as stuck: a machine's by the policy, where its own limit isn't shorter, but never before it had
+/// twice the time that it usually takes. Where people are the only hands and eyes, every step waits as long as it does
+/// for a person.
+fn paced(mut plan: Plan) -> Plan {
+    let longest = plan.estate.policy.step_timeout_seconds;
+    for step in plan.steps.iter_mut().filter(|step| step.actor == Actor::Machine) {
+        let least = step.expected_seconds.saturating_mul(2);
+        step.timeout_seconds = step.timeout_seconds.min(longest.max(least));
+    }
     let by_hand: Vec<bool> =
         plan.steps.iter().map(|step| kaketsugi_plan::render::by_hand(&plan, step)).collect();
     for (step, _) in plan.steps.iter_mut().zip(by_hand).filter(|(_, by_hand)| *by_hand) {

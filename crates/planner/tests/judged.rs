@@ -34,3 +34,25 @@ fn exchange_clusters() {
         assert!(said.is_empty(), "{release}, active/active:\n{said}");
     }
 }
+
+/// A policy that is in a hurry shortens the patience with machines, never below twice the usual time, and not at all
+/// with people.
+#[test]
+fn patience_is_the_policy_s() {
+    use kaketsugi_plan::Actor;
+    let mut kit = exchange(&["NODE1", "NODE2"], &[("EVS1", "NODE1")], "exchange-2003-sp2");
+    let usual = kaketsugi_planner::plan(&kit.estate, &kit.snapshot, &kit.payload).unwrap();
+    kit.estate.policy.step_timeout_seconds = 100;
+    let hurried = kaketsugi_planner::plan(&kit.estate, &kit.snapshot, &kit.payload).unwrap();
+    let mut shortened = 0;
+    for (was, is) in usual.steps.iter().zip(&hurried.steps) {
+        let expected = match was.actor {
+            Actor::Machine => was.timeout_seconds.min((2 * was.expected_seconds).max(100)),
+            Actor::Operator => was.timeout_seconds,
+        };
+        assert_eq!(is.timeout_seconds, expected, "{}", is.id);
+        shortened += usize::from(is.timeout_seconds < was.timeout_seconds);
+    }
+    assert!(shortened > 5, "{shortened}");
+    assert_eq!(kaketsugi_lint::lint(&hurried), []);
+}

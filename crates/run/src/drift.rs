@@ -27,10 +27,21 @@ pub fn drift(planned: &Snapshot, now: &Snapshot) -> Vec<String> {
     differences
 }
 
+/// Servers of a plan that gave no answer, each with the reason: while there are any, nobody can say whether the estate
+/// is as planned.
+pub(crate) fn unreached(planned: &Snapshot, now: &Snapshot) -> Vec<String> {
+    let seen = planned.servers.keys().filter_map(|id| Some((id, now.servers.get(id)?)));
+    seen.filter_map(|(id, is)| silent(id, is)).collect()
+}
+
+fn silent(id: &ServerId, is: &ServerSeen) -> Option<String> {
+    let why = is.unreached_why.as_deref().unwrap_or("no reason known");
+    (!is.reached).then(|| format!("{id} doesn't answer: {why}"))
+}
+
 fn server(differences: &mut Vec<String>, id: &ServerId, was: &ServerSeen, is: &ServerSeen) {
-    if !is.reached {
-        let why = is.unreached_why.as_deref().unwrap_or("no reason known");
-        differences.push(format!("{id} doesn't answer: {why}"));
+    if let Some(silent) = silent(id, is) {
+        differences.push(silent);
         return;
     }
     if let Some(lock) = &is.lock {

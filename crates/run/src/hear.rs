@@ -60,6 +60,11 @@ impl Run {
 
     fn looked(&mut self, input: Input) -> Vec<Record> {
         let Input::Seen(snapshot) = input else { return Vec::new() };
+        let silent = crate::drift::unreached(&self.plan.snapshot, &snapshot);
+        if !silent.is_empty() {
+            self.now = Transient::Unreached(silent);
+            return Vec::new();
+        }
         let differences = crate::drift(&self.plan.snapshot, &snapshot);
         if !differences.is_empty() {
             self.now = Transient::Drifted(differences);

@@ -105,6 +105,8 @@ pub(crate) enum Transient {
     },
     /// The work ended with this exit code; `expects` are awaited.
     Verifying { code: Option<u32>, output: String },
+    /// Servers don't answer before anything has begun.
+    Unreached(Vec<String>),
     /// The estate isn't as planned.
     Drifted(Vec<String>),
 }
@@ -268,6 +270,9 @@ impl Run {
     /// What is wanted next.
     #[must_use]
     pub fn next(&self) -> Want {
+        if let Transient::Unreached(silent) = &self.now {
+            return Want::Ended(End::Unreached(silent.clone()));
+        }
         if let Transient::Drifted(differences) = &self.now {
             return Want::Ended(End::Drifted(differences.clone()));
         }

@@ -88,6 +88,9 @@ pub enum End {
     Finished,
     /// Stopped, safe; [`crate::Why`] is in the journal's last record.
     Stopped,
+    /// It never began: these servers don't answer, so nobody can say whether the estate is as the plan says. Nothing was
+    /// changed.
+    Unreached(Vec<String>),
     /// It never began: the estate isn't as the plan says. Nothing was changed.
     Drifted(Vec<String>),
 }

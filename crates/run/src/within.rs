@@ -72,7 +72,10 @@ impl Run {
             Transient::Ready { tries }
             | Transient::Polling { tries }
             | Transient::Rechecking { tries, .. } => *tries,
-            Transient::Fresh | Transient::Verifying { .. } | Transient::Drifted(_) => 0,
+            Transient::Fresh
+            | Transient::Verifying { .. }
+            | Transient::Unreached(_)
+            | Transient::Drifted(_) => 0,
         }
     }
 

@@ -25,6 +25,8 @@ const PACE: Duration = Duration::from_millis(700);
 pub enum Ending {
     /// The machine's own end. A run that was interrupted before it began is stopped, and holds no reason.
     Run(End),
+    /// These servers don't answer; nothing was begun.
+    Unreached(Vec<String>),
     /// The estate isn't as the plan says; nothing was begun.
     Drifted(Vec<String>),
 }
@@ -41,6 +43,9 @@ pub struct Driver<'a> {
     pub events: &'a (dyn Fn(Event) + Send + Sync),
     /// Asks for a stop.
     pub interrupt: Interrupt,
+    /// No step has more time than this, in seconds, whatever its plan says: for rehearsals, whose nodes and people are
+    /// fast. What is to be waited out, as the trial of a patched node, is.
+    pub patience_seconds_max: Option<u32>,
 }
 
 impl Driver<'_> {
@@ -54,6 +59,7 @@ impl Driver<'_> {
         loop {
             let want = run.next();
             match want {
+                Want::Ended(End::Unreached(silent)) => return Ok(Ending::Unreached(silent)),
                 Want::Ended(End::Drifted(differences)) => return Ok(Ending::Drifted(differences)),
                 Want::Ended(end) => return Ok(Ending::Run(end)),
                 _ if self.interrupt.is_set() && !run.begun() => return Ok(Ending::Run(End::Stopped)),

@@ -47,7 +47,9 @@ pub(crate) async fn run(
     if !output.is_json() {
         output.note(&format!("Run {id}. Should this terminal be lost: kaketsugi resume {id}\n"));
     }
-    let code = drive(output, platform.as_ref(), operator.as_ref(), &mut journal, &mut run).await;
+    let hands =
+        Hands { platform: platform.as_ref(), operator: operator.as_ref(), patience_seconds_max: None };
+    let code = drive(output, hands, &mut journal, &mut run).await;
     if !run.begun() {
         // A run that never began leaves nothing to resume.
         journal.discard();
@@ -104,18 +106,27 @@ fn approved(output: &Output, plan: &Plan, approve: Option<&str>) -> Result<(), F
     }
 }
 
+/// Who carries a run out, and with how much patience.
+#[derive(Clone, Copy)]
+pub(crate) struct Hands<'a> {
+    pub(crate) platform: &'a dyn Platform,
+    pub(crate) operator: &'a dyn Operator,
+    /// No step has more time than this; `None`: as its plan says.
+    pub(crate) patience_seconds_max: Option<u32>,
+}
+
 /// Drives a run and says how it ended. `apply`, `resume`, `restore` and `rehearse` all come here.
 pub(crate) async fn drive(
     output: &Output,
-    platform: &dyn Platform,
-    operator: &dyn Operator,
+    Hands { platform, operator, patience_seconds_max }: Hands<'_>,
     journal: &mut Journal,
     run: &mut Run,
 ) -> Result<Code, Failure> {
     let interrupt = interrupt::of_run();
     let live = Live::new(*output, run.plan());
     let events = |event| live.hear(event);
-    let ending = Driver { platform, operator, journal, events: &events, interrupt }.drive(run).await;
+    let mut driver = Driver { platform, operator, journal, events: &events, interrupt, patience_seconds_max };
+    let ending = driver.drive(run).await;
     live.finish();
     let ending = ending.map_err(journal_failure)?;
     Ok(told(output, run, &ending))
@@ -128,12 +139,20 @@ fn told(output: &Output, run: &Run, ending: &Ending) -> Code {
             Some(Why::WaitsForPerson { .. } | Why::AsksBeforeRetry { .. }) => Code::Waits,
             _ => Code::Stopped,
         },
+        Ending::Unreached(_) => Code::Cannot,
         Ending::Drifted(_) => Code::Refused,
     };
     if output.is_json() {
         return code;
     }
     match ending {
+        Ending::Unreached(silent) => {
+            output.note("Not every server of the plan could be reached. Nothing was changed.");
+            for server in silent {
+                output.note(&format!("  {}", kaketsugi_transport::sanitize(server)));
+            }
+            output.note("Apply the same plan again when they answer.");
+        }
         Ending::Drifted(differences) => {
             output.note("The estate is not as the plan says. Nothing was changed.");
             for difference in differences {

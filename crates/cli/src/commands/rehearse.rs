@@ -7,7 +7,7 @@ use std::time::Duration;
 use async_trait::async_trait;
 use kaketsugi_emulator::{Behaviour, Emulation, EmulationSpec, Fault, FaultKind, Instruction, Reply};
 use kaketsugi_estate::{ClusterKind, Estate};
-use kaketsugi_plan::{Action, Plan};
+use kaketsugi_plan::{Action, Plan, render};
 use kaketsugi_platform::windows::{Directory, DirectoryError, WindowsCluster};
 use kaketsugi_report::Machines;
 use kaketsugi_run::Run;
@@ -22,7 +22,8 @@ use crate::{files, site};
 /// In a rehearsal nobody waits for a patched node to show that it does well.
 const SOAK_SECONDS_MAX: u32 = 2;
 
-/// Emulated nodes do everything in a second or two: what takes longer than this is stuck.
+/// Emulated nodes do everything in a second or two: what takes longer than this is stuck. And nobody waits half a day for
+/// a person who has forgotten what they were asked.
 const STEP_SECONDS_MAX: u32 = 20;
 
 pub(crate) async fn run(
@@ -31,6 +32,7 @@ pub(crate) async fn run(
     path: &Path,
     release: &str,
     faults: &[String],
+    runbook: bool,
 ) -> Result<Code, Failure> {
     let mut estate = files::estate(path)?;
     estate.policy.soak_seconds = estate.policy.soak_seconds.min(SOAK_SECONDS_MAX);
@@ -50,7 +52,8 @@ pub(crate) async fn run(
 
     let plan = plan::make(&estate, &platform, release, output).await?;
     if !output.is_json() {
-        output.text(&kaketsugi_plan::render::runbook_text(&plan, 100));
+        let text = if runbook { render::runbook_text } else { render::summary_text };
+        output.text(&text(&plan, 100));
         output.note("\nTrying the plan against every fault and every crash …");
     }
     let judgement = check::judge(&plan, None);
@@ -62,7 +65,6 @@ pub(crate) async fn run(
         return Ok(Code::Refused);
     }
 
-    let plan = hastened(plan);
     for fault in faults {
         fault.program(&emulation);
     }
@@ -76,7 +78,12 @@ pub(crate) async fn run(
     if !output.is_json() {
         output.note("The rehearsal begins, on emulated nodes. Nothing real is touched.\n");
     }
-    let code = apply::drive(output, &platform, &operator, &mut journal, &mut run).await?;
+    let hands = apply::Hands {
+        platform: &platform,
+        operator: &operator,
+        patience_seconds_max: Some(STEP_SECONDS_MAX),
+    };
+    let code = apply::drive(output, hands, &mut journal, &mut run).await?;
     if !run.begun() {
         journal.discard();
     } else if !output.is_json() {
@@ -95,15 +102,6 @@ pub(crate) async fn run(
         );
     }
     Ok(code)
-}
-
-/// The same plan for nodes and a person that are as fast as emulated ones: nobody waits half a day for a person who has
-/// forgotten what they were asked.
-fn hastened(mut plan: Plan) -> Plan {
-    for step in &mut plan.steps {
-        step.timeout_seconds = step.timeout_seconds.min(STEP_SECONDS_MAX);
-    }
-    plan
 }
 
 /// The one cluster of the estate; only Windows clusters are emulated.

@@ -30,5 +30,7 @@ pub(crate) async fn run(
         journal.append(&record, kaketsugi_runner::now()).map_err(apply::journal_failure)?;
         run.apply(record).map_err(|source| Failure::because("the run can't go on", source, ""))?;
     }
-    apply::drive(output, platform.as_ref(), operator.as_ref(), &mut journal, &mut run).await
+    let hands =
+        apply::Hands { platform: platform.as_ref(), operator: operator.as_ref(), patience_seconds_max: None };
+    apply::drive(output, hands, &mut journal, &mut run).await
 }

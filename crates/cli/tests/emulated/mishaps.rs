@@ -49,7 +49,7 @@ fn a_host_key_that_is_not_the_one_that_is_known() {
             "Nothing is planned, and nothing changed anywhere",
         ],
     );
-    let text = site.want(2, &["apply", "plan", "--approve", plan.hash().as_str()]);
+    let text = site.want(1, &["apply", "plan", "--approve", plan.hash().as_str()]);
     says(&text, &["NODE2 doesn't answer", "THE HOST KEY HAS CHANGED", "Nothing was changed."]);
     // A host nobody has ever seen is no better.
     std::fs::write(site.path("known_hosts"), "").unwrap();
@@ -57,6 +57,44 @@ fn a_host_key_that_is_not_the_one_that_is_known() {
     says(&text, &["NODE1:", "NODE2:", "known_hosts"]);
     assert_untouched(&site);
     assert_eq!(site.want(0, &["status"]).matches("exchange").count(), 0, "no run is left");
+}
+
+/// A server that doesn't answer when a plan is to be carried out: nobody can say whether it is as planned.
+#[test]
+fn a_server_that_is_switched_off() {
+    let site = Site::new(Setup::hotfix("NODE1").attested());
+    let plan = site.plan();
+    site.emulation.power_off("NODE2");
+    let text = site.want(1, &["apply", "plan", "--approve", plan.hash().as_str()]);
+    says(&text, &["NODE2 doesn't answer", "Nothing was changed.", "Apply the same plan again"]);
+    assert!(!text.contains("NODE1 doesn't"), "{text}");
+    assert_eq!(site.want(0, &["status"]).matches("exchange").count(), 0, "no run is left");
+    site.emulation.power_on("NODE2");
+    assert_untouched(&site);
+}
+
+/// What the administrator wrote has changed since the plan was made.
+#[test]
+fn a_plan_of_another_estate_file() {
+    let site = Site::new(Setup::hotfix("NODE1").attested());
+    let plan = site.plan();
+    let with_estate = ["check", "plan", "--estate", "estate.toml"];
+    site.want(0, &with_estate);
+    let file = std::fs::read_to_string(site.path("estate.toml")).unwrap();
+    std::fs::write(site.path("estate.toml"), file.replace("soak-seconds = 1", "soak-seconds = 900")).unwrap();
+    says(&site.want(2, &with_estate), &["policy"]);
+    let hash = plan.hash();
+    let apply = ["apply", "plan", "--approve", hash.as_str(), "--estate", "estate.toml"];
+    says(&site.want(2, &apply), &["policy"]);
+    assert_untouched(&site);
+    assert_eq!(site.want(0, &["status"]).matches("exchange").count(), 0, "no run is left");
+    // Evidence may be added at any time.
+    let more = format!(
+        "{file}[[evidence]]\nkind = \"full-backup\"\nat = \"{}\"\nby = \"Ito\"\n",
+        jiff::Timestamp::now()
+    );
+    std::fs::write(site.path("estate.toml"), more).unwrap();
+    site.want(0, &with_estate);
 }
 
 #[test]

@@ -78,6 +78,8 @@ pub(crate) fn estate_unchanged(plan: &Plan, now: &Estate) -> Vec<Objection> {
         ("the policy", was.policy != now.policy),
         ("the servers", was.servers != now.servers),
         ("the clusters", was.clusters != now.clusters),
+        ("the files of releases", was.media != now.media),
+        ("what a run logs in to beside the servers", was.access != now.access),
     ];
     let parts: Vec<&str> = changed.iter().filter(|(_, changed)| *changed).map(|(what, _)| *what).collect();
     if parts.is_empty() {

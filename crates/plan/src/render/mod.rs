@@ -35,6 +35,15 @@ pub fn runbook_markdown(plan: &Plan) -> String {
     runbook(plan).to_markdown()
 }
 
+/// What a plan is, what it costs users and its steps in a line each: the runbook for those who look on.
+#[must_use]
+pub fn summary_text(plan: &Plan, width: usize) -> String {
+    let mut page = head::head(plan);
+    head::summary(&mut page, plan);
+    steps::glance(&mut page, plan);
+    page.to_text(width)
+}
+
 /// The runbook: what it is, what it costs users, what is installed, why in this order, each step, what happens when
 /// it stops, how it is approved, and what is cited.
 fn runbook(plan: &Plan) -> Page {

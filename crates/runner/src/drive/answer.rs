@@ -54,23 +54,28 @@ impl Driver<'_> {
                 input
             }
             Want::Unlock { token } => self.unlock(token, since).await,
-            Want::Probe { within_seconds: seconds, .. } | Want::Soak { seconds, .. }
-                if since.over(*seconds) =>
-            {
+            Want::Probe { within_seconds, .. } if since.over(self.patience(*within_seconds)) => {
+                Input::TimeOver { last: since.last.take().map(Box::new) }
+            }
+            Want::Soak { seconds, .. } if since.over(*seconds) => {
                 Input::TimeOver { last: since.last.take().map(Box::new) }
             }
             Want::Probe { step, .. } | Want::Soak { step, .. } => self.look(run, step, since).await,
             Want::Begin { within_seconds, .. } | Want::Poll { within_seconds, .. }
-                if since.over(*within_seconds) =>
+                if since.over(self.patience(*within_seconds)) =>
             {
                 Input::TimeOver { last: None }
             }
             Want::Begin { step, attempt, .. } => self.begin(run, step, *attempt, since).await,
             Want::Poll { step, attempt, .. } => self.poll(run, step, *attempt, since).await,
             Want::Ask { step, attempt, within_seconds } => {
-                self.ask(run, step, *attempt, *within_seconds, since).await
+                self.ask(run, step, *attempt, self.patience(*within_seconds), since).await
             }
         })
+    }
+
+    fn patience(&self, seconds: u32) -> u32 {
+        self.patience_seconds_max.map_or(seconds, |max| seconds.min(max))
     }
 
     async fn lock(&mut self, token: &LockSeen, since: &mut Since) -> Input {

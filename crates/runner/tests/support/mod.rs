@@ -152,6 +152,7 @@ impl Scene {
                 on_event(&event);
             };
             let mut driver = Driver {
+                patience_seconds_max: None,
                 platform: platform.as_ref(),
                 operator: person.as_ref(),
                 journal: &mut journal,
