@@ -16,6 +16,8 @@ pub struct Question<'a> {
     pub servers: BTreeSet<ServerId>,
     /// Whether the groups' health commands are run too.
     pub health: bool,
+    /// What the look is for, and what wasn't so at the last one: for the person whom it costs a walk.
+    pub why: Vec<String>,
 }
 
 /// A step that is to be carried out.
@@ -197,6 +199,17 @@ pub trait Platform: Send + Sync {
 
     /// Names of clusters that this platform speaks for.
     fn clusters(&self) -> Vec<ClusterId>;
+
+    /// Whether this look costs a person's time: then nobody looks again only because some seconds have passed.
+    fn looks_cost_a_person(&self, question: &Question<'_>) -> bool {
+        let _ = question;
+        false
+    }
+
+    /// Why the last look came to nothing, when it waits for a person to bring answers; what they have to do.
+    fn waits_for_person(&self) -> Option<String> {
+        None
+    }
 }
 
 #[cfg(test)]

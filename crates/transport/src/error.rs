@@ -122,6 +122,28 @@ pub enum Error {
         line: String,
     },
 
+    /// A look's command whose answer nobody has brought yet; it stands on the next sheet.
+    #[error("{host}: nobody has brought the answer yet")]
+    Awaited {
+        /// The host, as the estate calls it.
+        host: String,
+    },
+
+    /// A person didn't bring the answers to sheets.
+    #[error(
+        "{host}: no answer to {}: {why}. Run each sheet on its server, bring the .txt file that it writes back beside it, \
+         then call this again",
+        sheets.iter().map(|s| s.display().to_string()).collect::<Vec<_>>().join(" and ")
+    )]
+    Unanswered {
+        /// The first host without an answer, as the estate calls it.
+        host: String,
+        /// All sheets that were handed out together.
+        sheets: Vec<PathBuf>,
+        /// What is missing or wrong, or what the person says.
+        why: String,
+    },
+
     /// The person who was asked can't be heard any more: the outcome of what they were told is unknown.
     #[error("{host}: no answer from the operator: {why}. Look at the host, then answer `resume`'s question")]
     NoAnswer {
@@ -144,8 +166,12 @@ impl Error {
             | Error::Auth { .. }
             | Error::NotSent { .. }
             | Error::NoPrivilege { .. }
-            | Error::NotRecorded { .. } => true,
-            Error::ConnectionLost { .. } | Error::TimedOut { .. } | Error::NoAnswer { .. } => false,
+            | Error::NotRecorded { .. }
+            | Error::Awaited { .. } => true,
+            Error::ConnectionLost { .. }
+            | Error::TimedOut { .. }
+            | Error::NoAnswer { .. }
+            | Error::Unanswered { .. } => false,
         }
     }
 
@@ -161,6 +187,8 @@ impl Error {
             | Error::ConnectionLost { host, .. }
             | Error::TimedOut { host, .. }
             | Error::NotRecorded { host, .. }
+            | Error::Awaited { host }
+            | Error::Unanswered { host, .. }
             | Error::NoAnswer { host, .. } => host,
         }
     }

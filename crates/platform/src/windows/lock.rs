@@ -3,7 +3,7 @@
 //! Every acting command looks at that file itself (`script`): a controller that was frozen while another one took the
 //! run over does nothing when it wakes up.
 
-use kaketsugi_estate::{LockSeen, ServerId};
+use kaketsugi_estate::{LockSeen, ServerId, TransportKind};
 
 use super::cluster::WindowsCluster;
 use super::names::id_is_plain;
@@ -49,7 +49,7 @@ enum Taken {
 impl WindowsCluster {
     pub(super) async fn take_locks(&self, token: &LockSeen) -> Result<(), Error> {
         let mut new: Vec<&ServerId> = Vec::new();
-        for (id, shell) in &self.shells {
+        for (id, shell) in self.locked() {
             match take(shell, token).await {
                 Ok(Taken::New) => new.push(id),
                 Ok(Taken::Ours) => {}
@@ -68,10 +68,22 @@ impl WindowsCluster {
     }
 
     pub(super) async fn give_locks_back(&self, token: &LockSeen) -> Result<(), Error> {
-        for shell in self.shells.values() {
+        for (_, shell) in self.locked() {
             give_back(shell, token).await?;
         }
         Ok(())
+    }
+
+    /// Nodes on which a lock is taken: those that commands of ours reach.
+    ///
+    /// A lock keeps a controller that was frozen from acting when it wakes up, since every acting command looks at it.
+    /// Where people are the only hands nothing of ours acts: they are asked, one step after the other, by a controller
+    /// that has just looked whether the run is still its own. A lock there would stop nobody, and cost six walks. Another
+    /// controller's lock is seen by every look all the same, and no run begins on it.
+    fn locked(&self) -> impl Iterator<Item = (&ServerId, &Shell)> {
+        self.shells.iter().filter(|(id, _)| {
+            self.estate.servers.get(*id).is_none_or(|server| server.transport != TransportKind::Operator)
+        })
     }
 }
 

@@ -1,11 +1,11 @@
 //! Commands on one node: sent, answered, decoded.
 
 use std::sync::Arc;
-use std::sync::atomic::{AtomicU32, Ordering};
 use std::time::Duration;
 
 use kaketsugi_estate::ServerId;
-use kaketsugi_transport::{Command, Host};
+use kaketsugi_transport::{Command, Host, Output};
+use tokio::sync::OnceCell;
 
 use super::text::{decode, encode, last_number};
 use crate::Error;
@@ -18,8 +18,7 @@ const TIMEOUT: Duration = Duration::from_secs(60);
 pub(super) struct Shell {
     pub(super) id: ServerId,
     host: Arc<dyn Host>,
-    /// 0: not asked yet.
-    page: AtomicU32,
+    page: OnceCell<u32>,
 }
 
 /// What a command printed.
@@ -44,7 +43,7 @@ impl Said {
 
 impl Shell {
     pub(super) fn new(id: ServerId, host: Arc<dyn Host>) -> Self {
-        Self { id, host, page: AtomicU32::new(0) }
+        Self { id, host, page: OnceCell::new() }
     }
 
     /// Runs a command line; input is encoded in the node's code page.
@@ -64,17 +63,38 @@ impl Shell {
     }
 
     async fn send(&self, command: Command) -> Result<Said, Error> {
-        let page = self.page().await?;
-        self.once(command, page).await
+        if let Some(page) = self.page.get() {
+            return self.once(command, *page).await;
+        }
+        // Both at once: a look that a person carries has room for both on its first sheet.
+        let (output, page) = futures::join!(self.host_runs(command), self.page());
+        let output = output?;
+        let page = page.map_err(|why| match why {
+            // The command has run, whatever became of the other one.
+            Error::Host { host, source } if source.certainly_not_begun() && !is_awaited(&source) => {
+                let why = source.to_string();
+                let source = kaketsugi_transport::Error::ConnectionLost { host: self.id.to_string(), why };
+                Error::Host { host, source }
+            }
+            other => other,
+        })?;
+        self.said(&output, page)
     }
 
     async fn once(&self, command: Command, page: u32) -> Result<Said, Error> {
+        let output = self.host_runs(command).await?;
+        self.said(&output, page)
+    }
+
+    async fn host_runs(&self, command: Command) -> Result<Output, Error> {
         let command = command.timeout(TIMEOUT);
-        let output =
-            self.host.run(&command).await.map_err(|source| Error::Host { host: self.id.clone(), source })?;
+        self.host.run(&command).await.map_err(|source| Error::Host { host: self.id.clone(), source })
+    }
+
+    fn said(&self, output: &Output, page: u32) -> Result<Said, Error> {
         let code = output.exit.code().ok_or_else(|| Error::Unreadable {
             host: self.id.clone(),
-            what: command.line.clone(),
+            what: "a command's exit code".into(),
             why: format!("it ended with {}", output.exit),
         })?;
         Ok(Said { code, out: decode(&output.stdout, page), err: decode(&output.stderr, page) })
@@ -82,13 +102,15 @@ impl Shell {
 
     /// The node's code page, asked for once. A page that can't be told is read as 437.
     async fn page(&self) -> Result<u32, Error> {
-        let known = self.page.load(Ordering::Relaxed);
-        if known != 0 {
-            return Ok(known);
-        }
-        let said = self.once(Command::new("chcp"), 437).await?;
-        let page = said.good().and_then(last_number).unwrap_or(437);
-        self.page.store(page, Ordering::Relaxed);
-        Ok(page)
+        let ask = || async {
+            let said = self.once(Command::new("chcp"), 437).await?;
+            Ok(said.good().and_then(last_number).unwrap_or(437))
+        };
+        self.page.get_or_try_init(ask).await.copied()
     }
+}
+
+/// Whether a look waits for an answer that a person has yet to bring.
+pub(super) fn is_awaited(source: &kaketsugi_transport::Error) -> bool {
+    matches!(source, kaketsugi_transport::Error::Awaited { .. })
 }

@@ -2,6 +2,7 @@
 //!
 //! What a person says is a claim, not a fact. A request names the proof that will be looked for; who asks has to look.
 
+pub mod by_hand;
 mod scripted;
 mod terminal;
 

@@ -3,6 +3,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use futures::future::join_all;
+use futures::join;
 use kaketsugi_estate::{
     Cluster, ClusterSeen, GroupId, GroupRole, GroupSeen, GroupState, NodeSeen, NodeState, Placement,
     QuorumSeen, ResourceId, ResourceSeen, ResourceState, ServerId, Setting, SettingValue, Trouble,
@@ -12,8 +13,8 @@ use sha2::{Digest, Sha256};
 
 use super::super::cluster::WindowsCluster;
 use super::super::names::quoted;
-use super::super::shell::Shell;
-use super::table::{self, ResourceRow};
+use super::super::shell::{Shell, is_awaited};
+use super::table::{self, GroupRow, ResourceRow};
 use crate::Error;
 
 /// ERROR_ACCESS_DENIED (Win32).
@@ -46,6 +47,8 @@ impl WindowsCluster {
             let Ok(shell) = self.shell(node) else { continue };
             match self.through(shell, cluster).await {
                 Ok(Some(learned)) => return Some(learned),
+                // Whoever carries the question brings the answer; it isn't asked of every node.
+                Err(Error::Host { source, .. }) if is_awaited(&source) => return None,
                 // This node can't speak for the cluster; the next may.
                 Ok(None) | Err(Error::Host { .. }) => {}
                 Err(why) => return Some(unreadable(cluster, &why.to_string())),
@@ -56,7 +59,9 @@ impl WindowsCluster {
     }
 
     async fn through(&self, shell: &Shell, cluster: &Cluster) -> Result<Option<Learned>, Error> {
-        let said = shell.run("cluster node").await?;
+        let (said, groups, resources) =
+            join!(shell.run("cluster node"), shell.run("cluster group"), shell.run("cluster res"));
+        let said = said?;
         if said.code == ACCESS_DENIED {
             return Err(Error::NoPrivilege {
                 host: shell.id.clone(),
@@ -72,13 +77,14 @@ impl WindowsCluster {
             why: row.why(),
         };
         let nodes = table::nodes(text).map_err(|row| bad("cluster node", row))?;
-        let groups = shell.run("cluster group").await?;
+        let (groups, resources) = (groups?, resources?);
         let groups = table::groups(&groups.out).map_err(|row| bad("cluster group", row))?;
         let names: Vec<String> = groups.iter().map(|g| g.name.clone()).collect();
-        let resources = shell.run("cluster res").await?;
         let rows = table::resources(&resources.out, &names).map_err(|row| bad("cluster res", row))?;
         let details = join_all(rows.into_iter().map(|row| detail(shell, row)));
-        let details: Vec<Detail> = details.await.into_iter().collect::<Result<_, _>>()?;
+        let settings = join_all(groups.iter().map(|group| of_group(shell, group)));
+        let (details, settings) = join!(details, settings);
+        let details: Vec<Detail> = details.into_iter().collect::<Result<_, _>>()?;
 
         let mut learned = Learned {
             seen: ClusterSeen {
@@ -96,18 +102,9 @@ impl WindowsCluster {
             failback: BTreeMap::new(),
         };
         let mut configuration = String::new();
-        for group in &groups {
-            let name = quoted(&group.name).map_err(|why| Error::Unreadable {
-                host: shell.id.clone(),
-                what: "a group's name".into(),
-                why: why.to_string(),
-            })?;
+        for (group, settings) in groups.iter().zip(settings) {
+            let (failback, preferred) = settings?;
             let Ok(id) = GroupId::new(group.name.clone()) else { continue };
-            let properties = shell.run(&format!("cluster group {name} /prop")).await?;
-            let failback = table::property(&properties.out, &group.name, "AutoFailbackType");
-            let failback = failback.as_deref().and_then(table::number);
-            let owners = shell.run(&format!("cluster group {name} /listowners")).await?;
-            let preferred = table::names(&owners.out).unwrap_or_default();
             let own: Vec<&Detail> = details.iter().filter(|d| d.row.group == group.name).collect();
             let version = self.version(shell, &own).await?;
             configuration.push_str(&describe(&group.name, failback, &preferred, &own));
@@ -156,6 +153,20 @@ impl WindowsCluster {
     }
 }
 
+/// A group's failback and preferred owners.
+async fn of_group(shell: &Shell, group: &GroupRow) -> Result<(Option<u32>, Vec<String>), Error> {
+    let name = quoted(&group.name).map_err(|why| Error::Unreadable {
+        host: shell.id.clone(),
+        what: "a group's name".into(),
+        why: why.to_string(),
+    })?;
+    let (properties, owners) =
+        (format!("cluster group {name} /prop"), format!("cluster group {name} /listowners"));
+    let (properties, owners) = join!(shell.run(&properties), shell.run(&owners));
+    let failback = table::property(&properties?.out, &group.name, "AutoFailbackType");
+    Ok((failback.as_deref().and_then(table::number), table::names(&owners?.out).unwrap_or_default()))
+}
+
 async fn detail(shell: &Shell, row: ResourceRow) -> Result<Detail, Error> {
     let unreadable = |what: &str| Error::Unreadable {
         host: shell.id.clone(),
@@ -163,15 +174,17 @@ async fn detail(shell: &Shell, row: ResourceRow) -> Result<Detail, Error> {
         why: "its answer has no such line".into(),
     };
     let name = quoted(&row.name).map_err(|why| unreadable(&why.to_string()))?;
-    let properties = shell.run(&format!("cluster res {name} /prop")).await?;
+    let [properties, depends, owners] =
+        ["prop", "listdep", "listowners"].map(|what| format!("cluster res {name} /{what}"));
+    let (properties, depends, owners) =
+        join!(shell.run(&properties), shell.run(&depends), shell.run(&owners));
+    let (properties, depends, owners) = (properties?, depends?, owners?);
     let kind = table::property(&properties.out, &row.name, "Type").ok_or_else(|| unreadable("the type"))?;
-    let depends = shell.run(&format!("cluster res {name} /listdep")).await?;
     let group = [row.group.clone()];
     let depends = match table::resources(&depends.out, &group) {
         Ok(rows) => rows.into_iter().map(|r| r.name).collect(),
         Err(_) => return Err(unreadable("the dependencies")),
     };
-    let owners = shell.run(&format!("cluster res {name} /listowners")).await?;
     let owners = table::names(&owners.out).ok_or_else(|| unreadable("the possible owners"))?;
     Ok(Detail { row, kind, depends, owners })
 }

@@ -4,10 +4,14 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use futures::future::join_all;
-use kaketsugi_estate::{ClusterId, ClusterSeen, GroupId, Health, Millis, ServerId, ServerSeen, Snapshot};
+use futures::join;
+use kaketsugi_estate::{
+    Cluster, ClusterId, ClusterSeen, GroupId, Health, Millis, ServerId, ServerSeen, Snapshot,
+};
 use kaketsugi_transport::{Command, Host};
 
 use super::super::cluster::WindowsCluster;
+use super::cluster::Learned;
 use super::node;
 use crate::{Error, Question};
 
@@ -25,16 +29,13 @@ impl WindowsCluster {
             };
             (id.clone(), seen)
         });
-        let mut snapshot =
-            Snapshot { servers: join_all(asking).await.into_iter().collect(), ..Snapshot::default() };
-        for (id, cluster) in self.clusters_of(&wanted) {
-            let state = |node: &ServerId| snapshot.servers.get(node).filter(|s| s.reached)?.cluster_service;
-            // A service that is on its way up or down may answer all the same.
-            let asked = cluster.nodes.iter().filter(|n| snapshot.servers.get(*n).is_some_and(|s| s.reached));
-            let running: Vec<ServerId> = asked.filter(|n| state(n) != Some(false)).cloned().collect();
-            let stopped: BTreeSet<ServerId> =
-                cluster.nodes.iter().filter(|n| state(n) == Some(false)).cloned().collect();
-            let Some(learned) = self.ask_cluster(cluster, &running, &stopped).await else { continue };
+        let clusters: Vec<(&ClusterId, &Cluster)> = self.clusters_of(&wanted).collect();
+        let learning = clusters.iter().map(|(_, cluster)| self.learn(cluster, &wanted));
+        // Beside each other: where a person carries the questions, each wait for an answer is a walk.
+        let (servers, learned) = join!(join_all(asking), join_all(learning));
+        let mut snapshot = Snapshot { servers: servers.into_iter().collect(), ..Snapshot::default() };
+        for ((id, cluster), learned) in clusters.into_iter().zip(learned) {
+            let Some(learned) = learned else { continue };
             let mut seen = learned.seen;
             seen.lock = common_lock(cluster.nodes.iter().filter_map(|n| snapshot.servers.get(n)));
             for node in &cluster.nodes {
@@ -49,6 +50,24 @@ impl WindowsCluster {
         }
         snapshot.taken_at = now();
         snapshot
+    }
+
+    /// What a cluster says of itself, through its nodes that answer.
+    async fn learn(&self, cluster: &Cluster, wanted: &BTreeSet<ServerId>) -> Option<Learned> {
+        let asking = cluster.nodes.iter().filter(|n| wanted.contains(*n)).map(|node| async move {
+            let state = match self.shell(node) {
+                Ok(shell) => node::cluster_service(shell).await.ok(),
+                Err(_) => None,
+            };
+            (node.clone(), state)
+        });
+        let states: BTreeMap<ServerId, Option<Option<bool>>> = join_all(asking).await.into_iter().collect();
+        let state = |node: &ServerId| states.get(node).copied().flatten();
+        // A service that is on its way up or down may answer all the same.
+        let running = cluster.nodes.iter().filter(|n| state(n).is_some_and(|is| is != Some(false)));
+        let stopped = cluster.nodes.iter().filter(|n| state(n) == Some(Some(false)));
+        let running: Vec<ServerId> = running.cloned().collect();
+        self.ask_cluster(cluster, &running, &stopped.cloned().collect()).await
     }
 
     fn wanted(&self, servers: &BTreeSet<ServerId>) -> BTreeSet<ServerId> {

@@ -1,5 +1,6 @@
 //! What one node says of itself.
 
+use futures::join;
 use kaketsugi_estate::{BootId, ServerSeen, Trouble};
 use kaketsugi_plan::Payload;
 
@@ -23,21 +24,43 @@ pub(super) async fn look(
     payload: Option<&Payload>,
     allow_unverified: bool,
 ) -> Result<ServerSeen, Error> {
-    let mut seen = ServerSeen { reached: true, boot: boot(shell).await?, ..ServerSeen::default() };
-    let set_up = releases::SetUp::ask(shell).await?;
-    seen.version = set_up.as_ref().and_then(releases::SetUp::version);
-    seen.cluster_service = cluster_service(shell).await?;
-    seen.restart_pending = restart_pending(shell).await?;
-    seen.installer_running = installer_running(shell).await?;
-    seen.lock = lock::holder(shell).await?;
-    match settings::services(shell, allow_unverified).await {
+    // All that depends on no other answer is asked together: a person may be carrying it.
+    let of_release = async {
+        let set_up = releases::SetUp::ask(shell);
+        let Some(payload) = payload else { return Ok((set_up.await?, None)) };
+        let (set_up, staged) =
+            join!(releases::states(shell, payload, set_up), releases::staged(shell, payload));
+        let (set_up, states) = set_up?;
+        Ok::<_, Error>((set_up, Some((states, staged?))))
+    };
+    let (boot, set_up, service, pending, installer, lock, services) = join!(
+        boot(shell),
+        of_release,
+        cluster_service(shell),
+        restart_pending(shell),
+        installer_running(shell),
+        lock::holder(shell),
+        settings::services(shell, allow_unverified)
+    );
+    let (set_up, release) = set_up?;
+    let mut seen = ServerSeen {
+        reached: true,
+        boot: boot?,
+        version: set_up.as_ref().and_then(releases::SetUp::version),
+        cluster_service: service?,
+        restart_pending: pending?,
+        installer_running: installer?,
+        lock: lock?,
+        ..ServerSeen::default()
+    };
+    match services {
         Ok(settings) => seen.settings = settings,
         Err(Error::Unreadable { what, .. }) => seen.trouble.push(Trouble::Unreadable { what }),
         Err(why) => return Err(why),
     }
-    if let Some(payload) = payload {
-        seen.releases = releases::states(shell, payload, set_up.as_ref()).await?;
-        seen.staged = releases::staged(shell, payload).await?;
+    if let Some((states, staged)) = release {
+        seen.releases = states;
+        seen.staged = staged;
     }
     if seen.boot.is_none() {
         seen.trouble.push(Trouble::Unreadable { what: "time of the last start".into() });
@@ -65,14 +88,16 @@ pub(crate) async fn cluster_service(shell: &Shell) -> Result<Option<bool>, Error
 }
 
 async fn restart_pending(shell: &Shell) -> Result<Option<bool>, Error> {
-    let flags = shell.run(&format!("reg query {VOLATILE_KEY} /v Flags")).await?;
+    let flags = format!("reg query {VOLATILE_KEY} /v Flags");
+    let renames = format!("reg query {SESSION_KEY} /v PendingFileRenameOperations");
+    let (flags, renames) = join!(shell.run(&flags), shell.run(&renames));
+    let (flags, renames) = (flags?, renames?);
     let asked = match flags.good().map(registry_values).and_then(|v| v.get("flags").cloned()) {
         Some(RegValue::Dword(number)) => Some(number != 0),
         Some(RegValue::Text(_)) => None,
         // 1 is what `reg` ends with when there is no such key or value.
         None => (flags.code == 1).then_some(false),
     };
-    let renames = shell.run(&format!("reg query {SESSION_KEY} /v PendingFileRenameOperations")).await?;
     let waiting = match renames.code {
         0 => Some(true),
         1 => Some(false),

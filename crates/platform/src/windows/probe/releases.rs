@@ -2,6 +2,8 @@
 
 use std::collections::BTreeMap;
 
+use futures::future::join_all;
+use futures::join;
 use kaketsugi_estate::{ReleaseId, ReleaseState};
 use kaketsugi_knowledge::{Build, ProofKind, Release, releases};
 use kaketsugi_plan::{Content, Payload};
@@ -67,57 +69,95 @@ impl SetUp {
 pub(super) async fn states(
     shell: &Shell,
     payload: &Payload,
-    set_up: Option<&SetUp>,
-) -> Result<BTreeMap<ReleaseId, ReleaseState>, Error> {
+    set_up: impl Future<Output = Result<Option<SetUp>, Error>>,
+) -> Result<(Option<SetUp>, BTreeMap<ReleaseId, ReleaseState>), Error> {
+    // What isn't in the catalogue has no proofs: its state stays unknown.
+    let parts = payload.first.iter().chain([payload]);
+    let known: Vec<_> = parts.filter_map(|p| Some((&p.id, releases().resolve(p.id.as_str())?))).collect();
+    // Only the versions of files need the set-up's answer: the rest is asked with it.
+    let asked = join_all(known.iter().map(|(_, release)| registry(shell, release)));
+    let (set_up, asked) = join!(set_up, asked);
+    let set_up = set_up?;
+    let files = known.iter().map(|(_, release)| files(shell, release, set_up.as_ref()));
     let mut states = BTreeMap::new();
-    for part in payload.first.iter().chain([payload]) {
-        // What isn't in the catalogue has no proofs: its state stays unknown.
-        let Some(release) = releases().resolve(part.id.as_str()) else { continue };
-        if let Some(state) = state(shell, &release, set_up).await? {
-            states.insert(part.id.clone(), state);
+    for (((id, release), registry), files) in known.iter().zip(asked).zip(join_all(files).await) {
+        if let Some(state) = state(release, set_up.as_ref(), registry?, files?) {
+            states.insert((*id).clone(), state);
         }
     }
-    Ok(states)
+    Ok((set_up, states))
 }
 
-async fn state(
+/// What a node says of a release, beside the versions of files.
+struct Registry {
+    contained: bool,
+    /// By proof; None where it can't be asked for.
+    proofs: Option<Vec<Proven>>,
+}
+
+async fn registry(shell: &Shell, release: &Release) -> Result<Registry, Error> {
+    let proofs = join_all(release.proofs.iter().map(|proof| registry_proof(shell, &proof.what)));
+    let (contained, proofs) = join!(contained(shell, release), proofs);
+    let proofs: Vec<Option<Option<Proven>>> = proofs.into_iter().collect::<Result<_, _>>()?;
+    let proofs: Option<Vec<Option<Proven>>> = proofs.into_iter().collect();
+    Ok(Registry { contained: contained?, proofs: proofs.map(|all| all.into_iter().flatten().collect()) })
+}
+
+/// None: it can't be asked for. `Some(None)`: it isn't in the registry.
+async fn registry_proof(shell: &Shell, proof: &ProofKind) -> Result<Option<Option<Proven>>, Error> {
+    Ok(match proof {
+        ProofKind::RegistryKey { key } => {
+            let Ok(key) = quoted(key) else { return Ok(None) };
+            let there = shell.run(&format!("reg query {key}")).await?.code == 0;
+            Some(Some(if there { Proven::Yes } else { Proven::No }))
+        }
+        ProofKind::RegistryValue { key, name, value } => {
+            let (Ok(key), Ok(quoted_name)) = (quoted(key), quoted(name)) else { return Ok(None) };
+            let said = shell.run(&format!("reg query {key} /v {quoted_name}")).await?;
+            let is = said.good().map(registry_values).and_then(|v| v.get(&name.to_lowercase()).cloned());
+            Some(Some(match is {
+                Some(RegValue::Dword(is)) if is == *value => Proven::Yes,
+                Some(RegValue::Dword(is)) if is > *value => Proven::Newer,
+                _ => Proven::No,
+            }))
+        }
+        // The directory says nothing about a node.
+        ProofKind::FileVersion { .. } | ProofKind::DirectorySerial { .. } => Some(None),
+    })
+}
+
+/// By files whose version is a proof; None where one can't be told.
+async fn files(
     shell: &Shell,
     release: &Release,
     set_up: Option<&SetUp>,
-) -> Result<Option<ReleaseState>, Error> {
-    if contained(shell, release).await? {
-        return Ok(Some(ReleaseState::Newer));
+) -> Result<Option<Vec<Proven>>, Error> {
+    let asked = release.proofs.iter().filter_map(|proof| match &proof.what {
+        ProofKind::FileVersion { file, at_least } => Some((file, at_least)),
+        _ => None,
+    });
+    let asked = asked.map(|(file, at_least)| async move {
+        let version = file_version(shell, file, set_up).await?;
+        Ok::<_, Error>(version.map(|v| if v >= *at_least { Proven::Yes } else { Proven::No }))
+    });
+    join_all(asked).await.into_iter().collect()
+}
+
+fn state(
+    release: &Release,
+    set_up: Option<&SetUp>,
+    registry: Registry,
+    files: Option<Vec<Proven>>,
+) -> Option<ReleaseState> {
+    if registry.contained {
+        return Some(ReleaseState::Newer);
     }
     let mut found = Found::default();
-    for proof in &release.proofs {
-        match &proof.what {
-            ProofKind::RegistryKey { key } => {
-                let Ok(key) = quoted(key) else { return Ok(None) };
-                let there = shell.run(&format!("reg query {key}")).await?.code == 0;
-                found.note(if there { Proven::Yes } else { Proven::No });
-            }
-            ProofKind::RegistryValue { key, name, value } => {
-                let (Ok(key), Ok(quoted_name)) = (quoted(key), quoted(name)) else { return Ok(None) };
-                let said = shell.run(&format!("reg query {key} /v {quoted_name}")).await?;
-                let is = said.good().map(registry_values).and_then(|v| v.get(&name.to_lowercase()).cloned());
-                found.note(match is {
-                    Some(RegValue::Dword(is)) if is == *value => Proven::Yes,
-                    Some(RegValue::Dword(is)) if is > *value => Proven::Newer,
-                    _ => Proven::No,
-                });
-            }
-            ProofKind::FileVersion { file, at_least } => {
-                let Some(version) = file_version(shell, file, set_up).await? else { return Ok(None) };
-                found.note(if version >= *at_least { Proven::Yes } else { Proven::No });
-            }
-            // The directory says nothing about a node.
-            ProofKind::DirectorySerial { .. } => {}
-        }
-    }
+    registry.proofs?.into_iter().chain(files?).for_each(|proven| found.note(proven));
     // A set-up that was cut off has begun to write its build and not yet what completes it.
     let begun = release.kind.is_service_pack()
         && release.to_build.is_some_and(|b| set_up.and_then(|s| s.newest_build) == Some(b.number()));
-    Ok(Some(found.state(begun)))
+    Some(found.state(begun))
 }
 
 /// Whether a newer Windows has the fix in itself.
@@ -200,17 +240,24 @@ pub(super) async fn staged(
         let said = shell.run(&format!("type {}", record_path(&part.id))).await?;
         let Some(record) = said.good() else { continue };
         let lines: Vec<&str> = record.lines().map(str::trim).collect();
+        let recorded = media.iter().all(|f| lines.contains(&record_line(&f.sha256, &f.path).as_str()));
+        if !recorded {
+            continue;
+        }
         let mut all = true;
-        for file in media {
-            let recorded = lines.contains(&record_line(&file.sha256, &file.path).as_str());
-            let Ok(path) = quoted(&file.path) else { return Ok(staged) };
-            all &= recorded && shell.run(&format!("if not exist {path} exit 1")).await?.code == 0;
+        for there in join_all(media.iter().map(|file| exists(shell, &file.path))).await {
+            all &= there?;
         }
         if all {
             staged.insert(part.id.clone());
         }
     }
     Ok(staged)
+}
+
+async fn exists(shell: &Shell, path: &str) -> Result<bool, Error> {
+    let Ok(path) = quoted(path) else { return Ok(false) };
+    Ok(shell.run(&format!("if not exist {path} exit 1")).await?.code == 0)
 }
 
 #[cfg(test)]

@@ -3,6 +3,7 @@
 use std::collections::BTreeMap;
 
 use futures::future::join_all;
+use futures::join;
 use kaketsugi_estate::{Setting, SettingValue};
 use kaketsugi_knowledge::{Advice, services_to_stop};
 
@@ -81,8 +82,9 @@ pub(super) async fn services(
 /// One service's start type and state; None: it isn't there, or can't be told.
 pub(crate) async fn service(shell: &Shell, name: &str) -> Result<Option<ServiceState>, Error> {
     let Ok(name) = quoted(name) else { return Ok(None) };
-    let configured = shell.run(&format!("sc qc {name}")).await?;
-    let state = shell.run(&format!("sc query {name}")).await?;
+    let (configured, state) = (format!("sc qc {name}"), format!("sc query {name}"));
+    let (configured, state) = join!(shell.run(&configured), shell.run(&state));
+    let (configured, state) = (configured?, state?);
     let start = configured.good().and_then(|text| sc_number(text, "START_TYPE"));
     let number = state.good().and_then(|text| sc_number(text, "STATE"));
     Ok(match (start, number) {
