@@ -35,6 +35,12 @@ impl Run {
             | Want::Poll { .. }
             | Want::Ask { .. }
             | Want::Soak { .. }) => {
+                if let (Want::Probe { step, .. } | Want::Soak { step, .. }, Input::NobodyThere) =
+                    (&want, &input)
+                {
+                    // A look that a person has to carry, and nobody does.
+                    return stop(Why::WaitsForPerson { step: step.clone() });
+                }
                 let plan = Arc::clone(&self.plan);
                 match want.step().and_then(|id| plan.step(id)) {
                     Some(step) if self.state(&step.id).is_some_and(|s| s.open) => {

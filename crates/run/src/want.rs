@@ -13,7 +13,8 @@ pub enum Want {
         /// Run and epoch.
         token: LockSeen,
     },
-    /// Probe for this step, with health; answer [`Input::Seen`], or [`Input::TimeOver`] with the last look once `within_seconds` have passed since
+    /// Probe for this step, with health; answer [`Input::Seen`], [`Input::NobodyThere`] when a person has to carry the
+    /// look and doesn't, or [`Input::TimeOver`] with the last look once `within_seconds` have passed since
     /// the same want first came up.
     Probe {
         /// The step.

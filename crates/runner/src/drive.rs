@@ -1,6 +1,7 @@
 //! Drives a run: does what the machine wants, tells it what came of it, journals what it answers.
 
 mod answer;
+mod carried;
 mod since;
 mod tell;
 
@@ -29,6 +30,8 @@ pub enum Ending {
     Unreached(Vec<String>),
     /// The estate isn't as the plan says; nothing was begun.
     Drifted(Vec<String>),
+    /// The look before the run waits for a person, for this reason; nothing was begun.
+    Waits(String),
 }
 
 /// What is needed to drive a run.
@@ -69,6 +72,9 @@ impl Driver<'_> {
             self.announce(run, &want, &mut since);
             self.pause(since.pause()).await;
             let input = self.heard(run, &want, &mut since).await?;
+            if let (Want::Look, Input::NobodyThere) = (&want, &input) {
+                return Ok(Ending::Waits(self.platform.waits_for_person().unwrap_or_default()));
+            }
             since.heard(&input);
             for record in run.hear(input) {
                 let order = |source| Error::Order { path: self.journal.path().into(), source };

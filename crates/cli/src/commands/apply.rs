@@ -141,6 +141,7 @@ fn told(output: &Output, run: &Run, ending: &Ending) -> Code {
         },
         Ending::Unreached(_) => Code::Cannot,
         Ending::Drifted(_) => Code::Refused,
+        Ending::Waits(_) => Code::Waits,
     };
     if output.is_json() {
         return code;
@@ -159,6 +160,9 @@ fn told(output: &Output, run: &Run, ending: &Ending) -> Code {
                 output.note(&format!("  {}", kaketsugi_transport::sanitize(difference)));
             }
             output.note("Make a new plan from what is there now: kaketsugi plan ESTATE --release ID");
+        }
+        Ending::Waits(why) => {
+            output.note(&format!("Nothing was begun: {}", kaketsugi_transport::sanitize(why)));
         }
         Ending::Run(_) => {
             for line in kaketsugi_report::next_steps(run) {

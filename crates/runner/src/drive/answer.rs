@@ -3,12 +3,13 @@
 use std::collections::BTreeSet;
 use std::time::Duration;
 
-use kaketsugi_estate::LockSeen;
+use kaketsugi_estate::{LockSeen, Snapshot};
 use kaketsugi_plan::{Action, Condition, Step, StepId};
 use kaketsugi_platform::{Begun, Error as PlatformError, Order, Progress, Question};
 use kaketsugi_run::{Input, Run, Want};
 use kaketsugi_transport::operator::{Outcome, Request};
 
+use super::carried::why;
 use super::since::Since;
 use super::tell::chain;
 use super::{Driver, PACE};
@@ -37,11 +38,16 @@ impl Driver<'_> {
         Ok(match want {
             Want::Ended(_) => Input::Interrupt,
             Want::Look => {
-                let question =
-                    Question { payload: Some(&run.plan().payload), health: true, ..Question::default() };
-                let seen = self.platform.probe(&question).await;
-                self.tell_seen(&seen, since);
-                Input::Seen(Box::new(seen))
+                let question = Question {
+                    payload: Some(&run.plan().payload),
+                    health: true,
+                    why: vec!["To see whether the estate still is as the plan says.".into()],
+                    ..Question::default()
+                };
+                match self.seen(&question, since).await {
+                    Some(seen) => Input::Seen(Box::new(seen)),
+                    None => Input::NobodyThere,
+                }
             }
             Want::Lock { token } => {
                 let input = self.lock(token, since).await;
@@ -54,6 +60,13 @@ impl Driver<'_> {
                 input
             }
             Want::Unlock { token } => self.unlock(token, since).await,
+            Want::Soak { step, seconds } if self.costs_a_person(run, step) => {
+                // What is so is looked at when the time is over.
+                let rest = Duration::from_secs(u64::from(*seconds)).saturating_sub(since.elapsed());
+                tokio::time::sleep(rest).await;
+                since.carried = None;
+                Input::TimeOver { last: None }
+            }
             Want::Probe { within_seconds, .. } if since.over(self.patience(*within_seconds)) => {
                 Input::TimeOver { last: since.last.take().map(Box::new) }
             }
@@ -104,8 +117,8 @@ impl Driver<'_> {
 
     async fn look(&mut self, run: &Run, step: &StepId, since: &mut Since) -> Input {
         let Some(step) = run.plan().step(step) else { return Input::NoAnswer };
-        let seen = self.platform.probe(&question(run, step)).await;
-        self.tell_seen(&seen, since);
+        let question = question(run, step, since.last.as_ref());
+        let Some(seen) = self.seen_for(step, &question, since).await else { return Input::NobodyThere };
         self.tell_awaited(run, step, &seen, since);
         since.last = Some(seen.clone());
         Input::Seen(Box::new(seen))
@@ -168,6 +181,8 @@ impl Driver<'_> {
         self.tell_doing(&step.id, format!("waits for a person: {}", request.instruction), since);
         let operator = self.operator;
         let mut asked = operator.ask(request);
+        since.carried = None;
+        let costs = self.costs_a_person(run, &step.id);
         let attest = matches!(step.action, Action::Attest { .. });
         loop {
             tokio::select! {
@@ -182,7 +197,7 @@ impl Driver<'_> {
                     }
                 },
                 () = tokio::time::sleep(3 * PACE) => {
-                    if !attest && let Input::Seen(seen) = self.look(run, &step.id, since).await {
+                    if !attest && !costs && let Input::Seen(seen) = self.look(run, &step.id, since).await {
                         let mut trial = run.clone();
                         if !trial.hear(Input::Seen(seen.clone())).is_empty() {
                             return Input::Seen(seen);
@@ -212,8 +227,8 @@ fn order<'a>(run: &'a Run, step: &StepId, attempt: u32, token: &'a LockSeen) -> 
 }
 
 /// What has to be looked at for a step: its node, and all nodes of its cluster, since one partition's word about
-/// itself is not enough. A step that names neither is about the whole estate.
-fn question<'a>(run: &'a Run, step: &Step) -> Question<'a> {
+/// itself is not enough. A step that names neither is about the whole estate. `last` is the last look for the same.
+pub(super) fn question<'a>(run: &'a Run, step: &Step, last: Option<&Snapshot>) -> Question<'a> {
     let plan = run.plan();
     let mut servers = BTreeSet::new();
     servers.extend(step.action.node().cloned());
@@ -225,5 +240,5 @@ fn question<'a>(run: &'a Run, step: &Step) -> Question<'a> {
         }
     }
     let health = step.requires.iter().chain(&step.expects).any(|c| matches!(c, Condition::Healthy { .. }));
-    Question { payload: Some(&plan.payload), servers, health }
+    Question { payload: Some(&plan.payload), servers, health, why: why(run, step, last) }
 }

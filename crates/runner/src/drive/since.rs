@@ -9,6 +9,7 @@ use kaketsugi_run::{GroupLine, Input, Want};
 use tokio::time::Instant;
 
 use super::PACE;
+use super::carried::Carried;
 
 /// After so many looks at the same thing it is something slow, and needs no quick ones.
 const QUICK_LOOKS: u32 = 20;
@@ -26,6 +27,8 @@ pub(super) struct Since {
     /// Whether there was a look after the time was over.
     last_chance: bool,
     pub(super) last: Option<Snapshot>,
+    /// The last look that a person carried, as long as nothing was done since.
+    pub(super) carried: Option<Carried>,
     pub(super) announced: Option<StepId>,
     pub(super) told: Option<String>,
     pub(super) unreached: BTreeSet<ServerId>,
@@ -75,6 +78,11 @@ impl Since {
             (looks, 0) if looks > QUICK_LOOKS => 3 * PACE,
             _ => PACE,
         }
+    }
+
+    /// Whether the same thing was wanted, and answered, before.
+    pub(super) fn again(&self) -> bool {
+        self.looks > 0
     }
 
     /// For how long the same thing has been wanted.
