@@ -46,6 +46,13 @@ pub(crate) enum Failure {
     #[error(transparent)]
     #[diagnostic(transparent)]
     Estate(#[from] kaketsugi_estate::file::Mistakes),
+    /// A person has to bring answers first.
+    #[error("{why}")]
+    #[diagnostic(help("Sheets that only look are good for half an hour."))]
+    Waits {
+        /// Which, and how.
+        why: String,
+    },
     /// Refused as unsafe.
     #[error("refused: nothing was changed on any server")]
     Refused {
@@ -79,6 +86,7 @@ impl Failure {
         match self {
             Self::Cannot { .. } | Self::Estate(_) => Code::Cannot,
             Self::Refused { .. } => Code::Refused,
+            Self::Waits { .. } => Code::Waits,
         }
     }
 }

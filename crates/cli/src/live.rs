@@ -7,7 +7,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
 use indicatif::{MultiProgress, ProgressBar, ProgressDrawTarget, ProgressStyle};
-use kaketsugi_estate::GroupState;
+use kaketsugi_estate::{GroupState, TransportKind};
 use kaketsugi_plan::{Action, Actor, Plan, StepId};
 use kaketsugi_run::{Event, GroupLine, Outcome, Record, What};
 
@@ -35,7 +35,9 @@ struct View {
 
 impl Live {
     pub(crate) fn new(output: Output, plan: &Plan) -> Self {
-        let terminal = !output.is_json() && std::io::stderr().is_terminal();
+        // Where a person carries the looks, the screen is theirs all the time.
+        let carried = plan.estate.servers.values().any(|s| s.transport == TransportKind::Operator);
+        let terminal = !output.is_json() && std::io::stderr().is_terminal() && !carried;
         let actions = plan.steps.iter().map(|s| (s.id.clone(), s.action.clone())).collect();
         Self { output, actions, view: terminal.then(View::new), title: Mutex::default() }
     }

@@ -1,41 +1,55 @@
 //! From an estate to what speaks for it: transports, platforms, the person at the terminal.
+//!
+//! Servers with the transport `operator` are a courier's: their sheets lie in `by-hand/ESTATE` of the state directory.
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::path::PathBuf;
 use std::sync::Arc;
 
 use kaketsugi_estate::file::{ControllerFacts, controller_is_a_node};
 use kaketsugi_estate::{ClusterKind, Estate, Server, ServerId, TransportKind};
-use kaketsugi_platform::LinuxCluster;
-use kaketsugi_platform::Platform;
 use kaketsugi_platform::windows::WindowsCluster;
+use kaketsugi_platform::{ByHand, LinuxCluster, Platform};
+use kaketsugi_transport::operator::by_hand::Courier;
 use kaketsugi_transport::operator::{AskFuture, Operator, Request, Terminal};
 use kaketsugi_transport::{Error, Host, local, ssh};
 
 use crate::access;
 use crate::args::Global;
-use crate::directory;
 use crate::exit::Failure;
 use crate::output::Output;
+use crate::{directory, files};
 
 /// Hosts by server, each reached as the estate says.
 pub(crate) type Hosts = BTreeMap<ServerId, Arc<dyn Host>>;
 
-/// What speaks for an estate's machines.
-pub(crate) fn platform(estate: &Estate, global: &Global) -> Result<Box<dyn Platform>, Failure> {
-    let hosts = hosts(estate, global)?;
+/// What speaks for an estate's machines; the person carries questions to those that no command reaches.
+pub(crate) fn platform(
+    estate: &Estate,
+    global: &Global,
+    person: &Arc<dyn Operator>,
+) -> Result<Box<dyn Platform>, Failure> {
+    let by_hand: BTreeSet<ServerId> = by_hand(estate).cloned().collect();
+    let courier = Courier::new(drawer(estate, global), Arc::clone(person));
+    let hosts = hosts(estate, global, Some(&courier))?;
     let kinds: BTreeSet<ClusterKind> = estate.clusters.values().map(|c| c.kind).collect();
     let kinds: Vec<ClusterKind> = kinds.into_iter().collect();
     match kinds.as_slice() {
+        [ClusterKind::Pacemaker] if !by_hand.is_empty() => Err(not_by_hand(&by_hand)),
         [ClusterKind::Pacemaker] => {
             let controller: Arc<dyn Host> = Arc::new(local::Local::new("controller"));
             Ok(Box::new(LinuxCluster::new(estate, &hosts, controller)))
         }
         [ClusterKind::Windows] => {
             let platform = WindowsCluster::new(estate.clone(), hosts).with_account(access::tasks(estate)?);
-            Ok(Box::new(match directory::named(&global.directory, estate)? {
+            let platform = match directory::named(&global.directory, estate)? {
                 Some(directory) => platform.with_directory(directory),
                 None => platform,
-            }))
+            };
+            Ok(match by_hand.is_empty() {
+                true => Box::new(platform),
+                false => Box::new(ByHand::new(platform, courier, by_hand)),
+            })
         }
         [] => {
             Err(Failure::cannot("the estate has no cluster", "Servers that stand alone can't be mended yet."))
@@ -47,10 +61,43 @@ pub(crate) fn platform(estate: &Estate, global: &Global) -> Result<Box<dyn Platf
     }
 }
 
+/// Servers that only a person reaches.
+pub(crate) fn by_hand(estate: &Estate) -> impl Iterator<Item = &ServerId> {
+    estate.servers.iter().filter(|(_, s)| s.transport == TransportKind::Operator).map(|(id, _)| id)
+}
+
+fn not_by_hand(servers: &BTreeSet<ServerId>) -> Failure {
+    let names: Vec<&str> = servers.iter().map(ServerId::as_str).collect();
+    Failure::cannot(
+        format!("no command reaches {}: the transport is a person", names.join(", ")),
+        "Only commands for Windows nodes are known in a form that a person can carry. Give these servers transport = \"ssh\".",
+    )
+}
+
+/// Where an estate's sheets lie, by its name as a file name.
+fn drawer(estate: &Estate, global: &Global) -> PathBuf {
+    let plain = |c: char| if c.is_ascii_alphanumeric() || c == '-' { c } else { '_' };
+    let name: String = estate.name.chars().map(plain).collect();
+    files::store(global).directory().join("by-hand").join(name)
+}
+
 /// Opens a host for each server. Nothing is connected yet.
-pub(crate) fn hosts(estate: &Estate, global: &Global) -> Result<Hosts, Failure> {
+pub(crate) fn hosts(
+    estate: &Estate,
+    global: &Global,
+    courier: Option<&Arc<Courier>>,
+) -> Result<Hosts, Failure> {
     let client = client(global)?;
-    estate.servers.iter().map(|(id, server)| Ok((id.clone(), host(&client, id, server, global)?))).collect()
+    let open = |(id, server): (&ServerId, &Server)| {
+        Ok((
+            id.clone(),
+            match (server.transport, courier) {
+                (TransportKind::Operator, Some(courier)) => Arc::new(courier.host(id.to_string())),
+                _ => host(&client, id, server, global)?,
+            },
+        ))
+    };
+    estate.servers.iter().map(open).collect()
 }
 
 /// The SSH client, set up as the command line says.
@@ -89,19 +136,16 @@ fn host(
             Ok(Arc::new(host))
         }
         TransportKind::Local => Ok(Arc::new(local::Local::new(id.to_string()))),
-        TransportKind::Operator => Err(Failure::cannot(
-            format!("{id} is reached by no command: its transport is a person"),
-            "Probing by a person is not there yet; `rehearse` shows the procedure on emulated nodes.",
-        )),
+        TransportKind::Operator => Err(not_by_hand(&BTreeSet::from([id.clone()]))),
     }
 }
 
 /// The person at the terminal, or nobody.
-pub(crate) fn operator(output: &Output) -> Box<dyn Operator> {
+pub(crate) fn operator(output: &Output) -> Arc<dyn Operator> {
     if !output.can_ask() {
-        return Box::new(Nobody);
+        return Arc::new(Nobody);
     }
-    Box::new(Terminal::new(account()))
+    Arc::new(Terminal::new(account()))
 }
 
 /// Who started this program, as the journal and the report name them.

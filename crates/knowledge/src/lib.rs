@@ -35,7 +35,9 @@ pub use diagnose::{Match, diagnose};
 pub use diagnoses::{Cause, Diagnoses, Diagnosis, Platform, Remedy, Symptom, diagnoses};
 pub use fit::{Fit, Installed};
 pub use kaketsugi_estate::ReleaseId;
-pub use profiles::{Drain, ExpectedSeconds, Layer, Profile, Profiles, ResourceProfile, profiles};
+pub use profiles::{
+    Drain, ExpectedSeconds, HandCommands, Layer, Profile, Profiles, ResourceProfile, profiles,
+};
 pub use release_parts::{
     ClusterServiceState, CommandLine, ExitCode, ExitMeaning, FromBuilds, Installer, LogFile, Marked,
     MarkedBuild, MissingValue, Prerequisite, Proof, ProofKind, Restart,

@@ -44,6 +44,8 @@ pub struct Profile {
     stack_packages: Vec<String>,
     /// How long things take, as a planner expects.
     pub expected_seconds: ExpectedSeconds,
+    /// What a person types where no command of ours reaches. None: nothing is known.
+    pub by_hand: Option<HandCommands>,
     /// Id of the source.
     pub source: String,
 }
@@ -154,6 +156,41 @@ pub struct ExpectedSeconds {
     pub group_upgrade: Option<u32>,
     /// How certain these figures are.
     pub certainty: Certainty,
+}
+
+/// Command lines for a person at a node's prompt; words in braces are filled in.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields, rename_all = "kebab-case")]
+pub struct HandCommands {
+    /// Moves `{group}` to `{node}`.
+    pub r#move: String,
+    /// Takes `{resource}` offline.
+    pub offline: String,
+    /// Brings `{resource}` online.
+    pub online: String,
+    /// Stops the cluster service of `{node}`; typed on another one.
+    pub stop_service: String,
+    /// Starts the cluster service of `{node}`; typed on another one.
+    pub start_service: String,
+    /// Restarts the node where it is typed.
+    pub restart: String,
+    /// Sets the failback of `{group}` to `{number}`.
+    pub failback: String,
+    /// Sets the start type of `{service}` to `{type}`.
+    pub windows_service_type: String,
+    /// Stops `{service}`.
+    pub windows_service_stop: String,
+    /// Starts `{service}`.
+    pub windows_service_start: String,
+    /// Makes the directory in which probes look for the record of compared files.
+    pub record_place: String,
+    /// Compares `{path}` with `{sha256}` and, only if it is right, writes `{line}` into the record of `{release}`; `{to}`
+    /// begins or goes on with it.
+    pub record: String,
+    /// How certain these lines are, the least of them.
+    pub certainty: Certainty,
+    /// Id of the source.
+    pub source: String,
 }
 
 /// All profiles.

@@ -5,6 +5,7 @@
 //! upgraded after it. Nothing here knows a transport or a command line.
 
 mod board;
+mod by_hand;
 mod closing;
 mod groups;
 mod nodes;
@@ -52,7 +53,7 @@ pub fn plan(estate: &Estate, snapshot: &Snapshot, payload: &Payload) -> Result<P
         rolling::roll(&mut sheet, &mut board, &mut reasons)?;
         closing::close(&mut sheet, &mut board)?;
     }
-    Ok(paced(Plan {
+    Ok(by_hand::hand_over(paced(Plan {
         schema: SCHEMA,
         rules_version: RULES_VERSION,
         parent: None,
@@ -62,22 +63,16 @@ pub fn plan(estate: &Estate, snapshot: &Snapshot, payload: &Payload) -> Result<P
         steps: sheet.into_steps(),
         reasons,
         section: section(estate, payload),
-    }))
+    })))
 }
 
 /// When each step counts as stuck: a machine's by the policy, where its own limit isn't shorter, but never before it had
-/// twice the time that it usually takes. Where people are the only hands and eyes, every step waits as long as it does
-/// for a person.
+/// twice the time that it usually takes.
 fn paced(mut plan: Plan) -> Plan {
     let longest = plan.estate.policy.step_timeout_seconds;
     for step in plan.steps.iter_mut().filter(|step| step.actor == Actor::Machine) {
         let least = step.expected_seconds.saturating_mul(2);
         step.timeout_seconds = step.timeout_seconds.min(longest.max(least));
-    }
-    let by_hand: Vec<bool> =
-        plan.steps.iter().map(|step| kaketsugi_plan::render::by_hand(&plan, step)).collect();
-    for (step, _) in plan.steps.iter_mut().zip(by_hand).filter(|(_, by_hand)| *by_hand) {
-        step.timeout_seconds = step.timeout_seconds.max(sheet::PERSON_SECONDS);
     }
     plan
 }

@@ -1,12 +1,15 @@
 //! What forbids a plan. Unknown is unsafe; every reason is told at once.
 
-use kaketsugi_estate::{ClusterKind, Estate, GroupState, NodeState, ServerId, Snapshot, Trouble};
+use kaketsugi_estate::{
+    ClusterKind, Estate, GroupState, NodeState, ServerId, Snapshot, TransportKind, Trouble,
+};
 use kaketsugi_plan::{Finding, Payload};
 
 /// Every reason against a plan.
 pub(crate) fn findings(estate: &Estate, snapshot: &Snapshot, payload: &Payload) -> Vec<Finding> {
     let mut findings = Vec::new();
     servers(&mut findings, estate, snapshot, payload);
+    half_by_hand(&mut findings, estate);
     clusters(&mut findings, estate, snapshot);
     findings
 }
@@ -56,6 +59,35 @@ fn servers(findings: &mut Vec<Finding>, estate: &Estate, snapshot: &Snapshot, pa
         }
         for trouble in &seen.trouble {
             findings.push(from_trouble(id.as_str(), trouble));
+        }
+    }
+}
+
+/// A cluster whose nodes are reached in different ways: half of a step would be a person's.
+fn half_by_hand(findings: &mut Vec<Finding>, estate: &Estate) {
+    for (id, cluster) in &estate.clusters {
+        let by_hand = |node: &ServerId| {
+            estate.servers.get(node).is_some_and(|server| server.transport == TransportKind::Operator)
+        };
+        let theirs: Vec<&str> = cluster.nodes.iter().filter(|n| by_hand(n)).map(|n| n.as_str()).collect();
+        if theirs.is_empty() {
+            continue;
+        }
+        if theirs.len() < cluster.nodes.len() {
+            findings.push(finding(
+                "cluster/half-by-hand",
+                format!("{id}: only a person reaches {}, and commands reach the other nodes", theirs.join(", ")),
+                "what is done on one node is seen and undone through the others; one of both ways has to lead to all",
+                "Give all nodes of the cluster transport = \"operator\", or all of them \"ssh\".",
+            ));
+        }
+        if cluster.kind != ClusterKind::Windows {
+            findings.push(finding(
+                "cluster/not-by-hand",
+                format!("{id}: {} is reached by a person alone", theirs.join(", ")),
+                "only the commands for Windows nodes are known in a form that a person can carry",
+                "Give its nodes transport = \"ssh\".",
+            ));
         }
     }
 }

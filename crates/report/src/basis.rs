@@ -21,6 +21,10 @@ pub enum Basis {
     },
     /// A person did it, and machines were asked.
     PersonAndProbe,
+    /// A person carried the questions to machines that no command reaches, and brought the answers back.
+    Carried,
+    /// A person did it there, and carried the questions and the answers, too.
+    PersonAndCarried,
     /// A person did it, and emulated machines were asked.
     PersonAndEmulation,
 }
@@ -35,6 +39,10 @@ impl Basis {
             Self::Word { who: Some(who) } => format!("attested by {who}"),
             Self::Word { who: None } => "attested by a person".into(),
             Self::PersonAndProbe => "done by a person, seen by a probe".into(),
+            Self::Carried => "seen in answers that a person carried from the servers".into(),
+            Self::PersonAndCarried => {
+                "done by a person, seen in answers that a person carried from the servers".into()
+            }
             Self::PersonAndEmulation => {
                 "done by an emulated person, seen by a probe of an emulated machine".into()
             }
@@ -43,8 +51,14 @@ impl Basis {
 }
 
 pub(crate) fn basis(plan: &Plan, machines: Machines, step: &Step, attested_by: Option<String>) -> Basis {
-    if matches!(step.action, Action::Attest { .. }) || by_hand(plan, step) {
+    if matches!(step.action, Action::Attest { .. }) {
         return Basis::Word { who: attested_by };
+    }
+    if by_hand(plan, step) && machines != Machines::Emulated {
+        return match step.actor {
+            Actor::Machine => Basis::Carried,
+            Actor::Operator => Basis::PersonAndCarried,
+        };
     }
     match (step.actor, machines) {
         (Actor::Machine, Machines::Emulated) => Basis::Emulation,

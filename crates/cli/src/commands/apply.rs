@@ -37,8 +37,8 @@ pub(crate) async fn run(
         return Ok(Code::Refused);
     }
     approved(output, &plan, approve)?;
-    let platform = site::platform(&plan.estate, global)?;
     let operator = site::operator(output);
+    let platform = site::platform(&plan.estate, global, &operator)?;
     let store = files::store(global);
     let (mut journal, id) = store.begin(&plan, kaketsugi_runner::now()).map_err(journal_failure)?;
     let how = if approve.is_some() { "by --approve" } else { "at the terminal" };

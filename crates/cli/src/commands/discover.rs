@@ -38,7 +38,7 @@ pub(crate) async fn run(
             .map_err(|source| Failure::because("the host can't be named", source, ""))?;
         let one =
             Estate { servers: BTreeMap::from([(probe.clone(), server.clone())]), ..empty("discover".into()) };
-        let hosts = site::hosts(&one, global)?;
+        let hosts = site::hosts(&one, global, None)?;
         let Some(host) = hosts.get(&probe) else { continue };
         let who = who(host.as_ref(), text).await?;
         cluster_name = who.cluster;
@@ -66,7 +66,7 @@ pub(crate) async fn run(
         },
     );
     estate.servers = servers;
-    let platform = site::platform(&estate, global)?;
+    let platform = site::platform(&estate, global, &site::operator(output))?;
     let snapshot = platform.probe(&Question::default()).await;
     let draft = kaketsugi_estate::file::to_toml(&estate)
         .map_err(|source| Failure::because("the draft can't be written", source, ""))?;

@@ -2,7 +2,7 @@
 
 use std::path::Path;
 
-use kaketsugi_estate::Estate;
+use kaketsugi_estate::{Estate, Snapshot};
 use kaketsugi_plan::Plan;
 use kaketsugi_platform::{Platform, Question};
 
@@ -21,7 +21,7 @@ pub(crate) async fn run(
 ) -> Result<Code, Failure> {
     let estate = files::estate(path)?;
     site::not_a_node(&estate)?;
-    let platform = site::platform(&estate, global)?;
+    let platform = site::platform(&estate, global, &site::operator(output))?;
     let plan = make(&estate, platform.as_ref(), release, output).await?;
     if let Some(out) = out {
         files::write_new(out, &plan.canonical())?;
@@ -53,8 +53,39 @@ pub(crate) async fn make(
     if !output.is_json() {
         output.note(&format!("Looking at {} servers …", estate.servers.len()));
     }
-    let first = platform.probe(&Question { health: true, ..Question::default() }).await;
-    let unreached: Vec<String> = first
+    let mut question = Question {
+        health: true,
+        why: vec![format!("To see what is there before {release} is planned.")],
+        ..Question::default()
+    };
+    // One look is enough where it costs a walk: what a release is doesn't depend on the servers there.
+    let first = match platform.looks_cost_a_person(&question) {
+        true => Snapshot::default(),
+        false => platform.probe(&question).await,
+    };
+    reached(&first)?;
+    let payload = platform.freeze(release, &first).await.map_err(|source| {
+        Failure::because(format!("what `{release}` would install can't be settled"), source, "")
+    })?;
+    question.payload = Some(&payload);
+    let mut snapshot = platform.probe(&question).await;
+    if let Some(why) = platform.waits_for_person() {
+        return Err(Failure::Waits { why });
+    }
+    reached(&snapshot)?;
+    directory::versions_known(&payload, &snapshot)?;
+    snapshot.evidence.extend(estate.evidence.iter().map(|e| kaketsugi_estate::Evidence {
+        kind: e.kind,
+        at: e.at,
+        by: e.by.clone(),
+    }));
+    kaketsugi_planner::plan(estate, &snapshot, &payload)
+        .map_err(|refused| Failure::Refused { findings: refused.findings })
+}
+
+/// Refuses to go on while a server doesn't answer.
+fn reached(seen: &Snapshot) -> Result<(), Failure> {
+    let unreached: Vec<String> = seen
         .servers
         .iter()
         .filter(|(_, s)| !s.reached)
@@ -66,17 +97,5 @@ pub(crate) async fn make(
             "Nothing is planned, and nothing changed anywhere, before every server was reached.",
         ));
     }
-    let payload = platform.freeze(release, &first).await.map_err(|source| {
-        Failure::because(format!("what `{release}` would install can't be settled"), source, "")
-    })?;
-    let mut snapshot =
-        platform.probe(&Question { payload: Some(&payload), health: true, ..Question::default() }).await;
-    directory::versions_known(&payload, &snapshot)?;
-    snapshot.evidence.extend(estate.evidence.iter().map(|e| kaketsugi_estate::Evidence {
-        kind: e.kind,
-        at: e.at,
-        by: e.by.clone(),
-    }));
-    kaketsugi_planner::plan(estate, &snapshot, &payload)
-        .map_err(|refused| Failure::Refused { findings: refused.findings })
+    Ok(())
 }

@@ -136,7 +136,7 @@ fn platform(emulation: &Arc<Emulation>, estate: &Estate, place: &Path) -> Result
         ssh_config: Some(ssh_config),
         directory: DirectoryArgs::default(),
     };
-    let hosts = site::hosts(estate, &global)?;
+    let hosts = site::hosts(estate, &global, None)?;
     Ok(WindowsCluster::new(estate.clone(), hosts).with_directory(Arc::new(Mirror(Arc::clone(emulation)))))
 }
 

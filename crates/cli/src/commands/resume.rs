@@ -23,8 +23,8 @@ pub(crate) async fn run(
     if !restore {
         directory::needed(run.plan(), global)?;
     }
-    let platform = site::platform(&run.plan().estate.clone(), global)?;
     let operator = site::operator(output);
+    let platform = site::platform(&run.plan().estate.clone(), global, &operator)?;
     if run.begun() {
         let record = run.resumption(restore, retry, "");
         journal.append(&record, kaketsugi_runner::now()).map_err(apply::journal_failure)?;

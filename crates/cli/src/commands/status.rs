@@ -60,9 +60,17 @@ pub(crate) async fn look(global: &Global, output: &Output, id: &str) -> Result<C
     files::no_rehearsal(global, id)?;
     let (_, run, _) = files::store(global).open(id).map_err(apply::journal_failure)?;
     let plan = run.plan();
-    let platform = site::platform(&plan.estate, global)?;
-    let question = Question { payload: Some(&plan.payload), health: true, ..Question::default() };
+    let platform = site::platform(&plan.estate, global, &site::operator(output))?;
+    let question = Question {
+        payload: Some(&plan.payload),
+        health: true,
+        why: vec![format!("To see what is there now, for the run {id}.")],
+        ..Question::default()
+    };
     let snapshot = platform.probe(&question).await;
+    if let Some(why) = platform.waits_for_person() {
+        return Err(Failure::Waits { why });
+    }
     output.result(&snapshot, || discover::seen(&snapshot));
     Ok(if snapshot.servers.values().all(|s| s.reached) { Code::Done } else { Code::Cannot })
 }

@@ -27,7 +27,7 @@ pub(crate) async fn run(global: &Global, output: &Output, id: &str, reason: &str
         journal.append(&record, kaketsugi_runner::now()).map_err(apply::journal_failure)?;
         run.apply(record).map_err(|source| Failure::because("the run can't be taken over", source, ""))?;
     }
-    let platform = site::platform(&run.plan().estate.clone(), global)?;
+    let platform = site::platform(&run.plan().estate.clone(), global, &site::operator(output))?;
     platform.lock(&run.token()).await.map_err(|source| {
         Failure::because(
             "the run is taken over in the journal, but not every node could be told",

@@ -2,6 +2,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
+use kaketsugi_estate::{ServerId, TransportKind};
 use kaketsugi_knowledge::cite;
 use kaketsugi_plan::{Action, Actor, Condition, Content, RULES_VERSION, Recovery, SCHEMA, Step};
 
@@ -180,7 +181,15 @@ fn cites(walk: &Walk<'_>) -> Vec<Found> {
 }
 
 fn actors(walk: &Walk<'_>) -> Vec<Found> {
+    let estate = &walk.plan.estate;
+    let unreached =
+        |id: &ServerId| estate.servers.get(id).is_some_and(|s| s.transport == TransportKind::Operator);
     let why = |step: &Step| -> Option<String> {
+        let about = step.action.cluster().and_then(|id| estate.clusters.get(id));
+        let nodes = step.action.node().into_iter().chain(about.into_iter().flat_map(|c| &c.nodes));
+        if let Some(node) = nodes.into_iter().find(|n| unreached(n)).filter(|_| !step.action.only_looks()) {
+            return Some(format!("no command reaches {node}; a person does it"));
+        }
         match &step.action {
             Action::Attest { .. } => Some("a machine can't attest anything".into()),
             Action::UpgradeGroup { .. } => {

@@ -43,7 +43,14 @@ fn entry(entry: &Entry) -> String {
         text.push_str(&format!("**⚠ {}**\n\n", marked(warning)));
     }
     if let Some(instruction) = &entry.instruction {
-        text.push_str(&format!("> {}\n\n", paragraph(instruction)));
+        text.push_str(&format!("> {}\n", paragraph(instruction)));
+        if !entry.typed.is_empty() {
+            text.push_str(">\n");
+        }
+        for line in &entry.typed {
+            text.push_str(&format!(">     {}\n", clean::line(line)));
+        }
+        text.push('\n');
     }
     text.extend(entry.fields.iter().map(field));
     text

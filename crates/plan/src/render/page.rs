@@ -73,6 +73,8 @@ pub struct Entry {
     pub(super) warnings: Vec<Line>,
     /// What a person is asked to do, word by word.
     pub(super) instruction: Option<Line>,
+    /// What they type, line by line; never wrapped.
+    pub(super) typed: Vec<String>,
     pub(super) fields: Vec<Field>,
 }
 
@@ -155,9 +157,11 @@ impl Entry {
         self.warnings.push(warning.into());
     }
 
-    /// Adds what a person is asked to do.
-    pub fn instruct(&mut self, instruction: impl Into<Line>) {
-        self.instruction = Some(instruction.into());
+    /// Adds what a person is asked to do: words, and lines that begin with blanks for what they type.
+    pub fn instruct(&mut self, instruction: &str) {
+        let (typed, words): (Vec<&str>, Vec<&str>) = instruction.lines().partition(|l| l.starts_with("    "));
+        self.instruction = Some(words.join(" ").into());
+        self.typed = typed.into_iter().map(|line| line.trim().to_owned()).collect();
     }
 
     /// Adds a label with its values; without values, nothing.

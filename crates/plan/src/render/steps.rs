@@ -108,7 +108,7 @@ fn entry(plan: &Plan, number: usize, step: &Step) -> Entry {
         entry.warn("There is no way back after this step but a backup.");
     }
     if let Some(instruction) = &step.instruction {
-        entry.instruct(instruction.as_str());
+        entry.instruct(instruction);
     }
     let lines = |words: Vec<String>| words.into_iter().map(Line::from).collect::<Vec<_>>();
     entry.field(

@@ -119,6 +119,10 @@ impl Writer {
             for line in lines {
                 self.line(INDENT, &format!("> {line}"));
             }
+            // A line to be typed stays one line, however wide.
+            for line in &entry.typed {
+                self.line(INDENT, &format!(">     {}", clean::line(line)));
+            }
         }
         for field in &entry.fields {
             self.field(INDENT, LABELS, field);
