@@ -52,6 +52,15 @@ const BATCH: &[Step] = &[
     (r#"find /v "" >C:\g.cmd"#, "goto end\r\nexit /b 5\r\n:end\r\nrem done\r\nexit /b 0\r\n", 0, ""),
     (r"call C:\g.cmd", "", 0, ""),
     ("rem anything & exit 7", "", 0, ""),
+    (
+        r#"find /v "" >C:\s.cmd"#,
+        "cmd /s /c ^\"find ^\"b^\" C:\\g.cmd ^& echo %%windir%% ^\"a^|b^\" ^& exit 5^\" >\"%~dpn0.txt\"\r\nexit /b %errorlevel%\r\n",
+        0,
+        "",
+    ),
+    (r"C:\s.cmd", "", 5, ""),
+    (r"type C:\s.txt", "", 0, "C:\\WINDOWS \"a|b\"\r\n"),
+    (r#"cmd /c "exit 5""#, "", 1, "Invalid argument"),
     (r"C:\t.cmd EVS1", "", 9, "failed for EVS1"),
 ];
 

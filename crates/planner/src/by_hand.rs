@@ -73,6 +73,10 @@ fn instruction(plan: &Plan, step: &Step) -> Option<String> {
                          answer is `cannot`.";
             Some(typed(node, about, [say.record_place.clone()].into_iter().chain(lines)))
         }
+        // At the console, with its dialogue.
+        Action::Install { node, release } => {
+            Some(plan.payload.find(release)?.instruction.replace("{node}", node.as_str()))
+        }
         Action::Quiet { node } => Some(typed(node, "", quiet(seen, node, say))),
         Action::PutBack { node } => {
             let about = " They set what was found when the plan was made. Leave out what is so already.";

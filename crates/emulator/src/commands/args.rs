@@ -50,7 +50,8 @@ impl Args {
         };
         if matches!(known, Known::Batch(_)) || TAKES_ALL.contains(&args.command.as_str()) {
             args.positional = given.collect();
-            if !matches!(known, Known::Batch(_)) {
+            // `cmd` has no form without switches here; it reads those itself.
+            if !matches!(known, Known::Batch(_)) && args.command != "cmd" {
                 args.admit(table.form(&args.command, ""), &first)?;
             }
             return Ok(args);
@@ -138,7 +139,8 @@ impl Args {
 }
 
 /// Words of the interpreter that read their arguments themselves.
-const TAKES_ALL: &[&str] = &["echo", "rem", "set", "goto", "call", "exit", "type", "chcp", "sha256sum"];
+const TAKES_ALL: &[&str] =
+    &["cmd", "echo", "rem", "set", "goto", "call", "exit", "type", "chcp", "sha256sum"];
 
 /// What stands behind the command's name.
 fn raw(text: &str, first: &str) -> String {

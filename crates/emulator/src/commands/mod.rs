@@ -49,7 +49,7 @@ pub(crate) async fn run(shell: &mut Shell, args: Args, fault: Option<FaultKind>)
         Known::Word(_) => {}
     }
     let code = match args.command.as_str() {
-        "echo" | "rem" | "set" | "goto" | "call" | "exit" => return words::run(shell, args).await,
+        "cmd" | "echo" | "rem" | "set" | "goto" | "call" | "exit" => return words::run(shell, args).await,
         "mkdir" | "rmdir" | "type" | "copy" | "del" | "dir" | "find" | "sha256sum" => {
             files::run(shell, &args)
         }

@@ -1,10 +1,11 @@
-//! Words of the interpreter: `echo`, `rem`, `set`, `goto`, `call`, `exit`.
+//! Words of the interpreter: `cmd`, `echo`, `rem`, `set`, `goto`, `call`, `exit`.
 
 use super::Args;
 use crate::shell::{Flow, Shell};
 
 pub(super) async fn run(shell: &mut Shell, args: Args) -> Flow {
     match args.command.as_str() {
+        "cmd" => return interpreter(shell, &args).await,
         "echo" => {
             let text = args.raw.strip_prefix([' ', '.', ':', '(']).unwrap_or(&args.raw);
             // Switching the echo of lines on and off shows nothing; lines are never echoed here.
@@ -52,5 +53,28 @@ pub(super) async fn run(shell: &mut Shell, args: Args) -> Flow {
         }
         _ => shell.last = 0,
     }
+    Flow::On
+}
+
+/// `cmd /s /c "LINE"`: another interpreter for one line. `/s` takes the first quote and the last one off, and nothing
+/// else; what happens to quotes without it has no source here.
+async fn interpreter(shell: &mut Shell, args: &Args) -> Flow {
+    let mut rest = args.raw.trim();
+    for wanted in ["/s", "/c"] {
+        let (word, after) = rest.split_once(' ').unwrap_or((rest, ""));
+        let known = shell.shared.table.switch("cmd", "", wanted).is_some();
+        if !known || !word.eq_ignore_ascii_case(wanted) {
+            let rejection = args.reject(word);
+            shell.eprint(&rejection.text);
+            shell.done(rejection.code);
+            return Flow::On;
+        }
+        rest = after.trim_start();
+    }
+    let line = rest.strip_prefix('"').map_or(rest.to_owned(), |inner| {
+        let (before, after) = inner.rsplit_once('"').unwrap_or((inner, ""));
+        format!("{before}{after}")
+    });
+    Box::pin(shell.child(&line)).await;
     Flow::On
 }

@@ -104,9 +104,20 @@ impl Shell {
         Ok(Outcome { code, stdout: self.out.taken(), stderr: self.err.taken() })
     }
 
+    /// An interpreter of its own for one line, with the streams of this one: what it leaves behind is its exit code.
+    pub(crate) async fn child(&mut self, line: &str) {
+        let mut child = self.clone();
+        child.batch = None;
+        let expanded = child.expanded(line);
+        child.text(&expanded).await;
+        self.done(if child.unknown { 1 } else { child.last });
+    }
+
     pub(super) fn expanded(&self, line: &str) -> String {
         let place = match &self.batch {
-            Some(frame) => Place::Batch(&frame.arguments),
+            Some(frame) => {
+                Place::Batch { arguments: &frame.arguments, paths: self.shared.table.operator("%~dpn") }
+            }
             None => Place::CommandLine,
         };
         expand(line, place, |name| match name.to_lowercase().as_str() {

@@ -48,7 +48,7 @@ fn entry(entry: &Entry) -> String {
             text.push_str(">\n");
         }
         for line in &entry.typed {
-            text.push_str(&format!(">     {}\n", clean::line(line)));
+            text.push_str(&format!("> - {}\n", code(&clean::line(line))));
         }
         text.push('\n');
     }

@@ -38,7 +38,7 @@ fn nothing_of_a_plan_is_left_out() {
                 has(step.id.as_str());
                 has(&step.title);
                 has(words::purpose(&step.action));
-                step.instruction.iter().for_each(|i| has(i));
+                step.instruction.iter().flat_map(|i| i.lines()).for_each(|line| has(line.trim()));
                 step.when.iter().for_each(|w| has(&format!("{w}; otherwise it is skipped")));
                 words::conditions(&step.requires).iter().for_each(|c| has(c));
                 words::conditions(&step.expects).iter().for_each(|c| has(c));

@@ -1,0 +1,129 @@
+//! Nodes that no command reaches: a person carries every look there and types every line.
+
+use crate::kit::{Carrier, Script, Setup, Site, Terminal, said};
+use kaketsugi_plan::{Actor, Plan};
+
+/// Plans at a terminal.
+fn plan(site: &Site, carrier: &mut Carrier<'_>) -> Plan {
+    let mut terminal = Terminal::start(site.kaketsugi(&[
+        "plan",
+        "estate.toml",
+        "--release",
+        site.setup.release,
+        "--out",
+        "plan",
+    ]));
+    assert_eq!(carrier.attend(None, &mut terminal), 0, "{}", terminal.text());
+    serde_json::from_str(&std::fs::read_to_string(site.path("plan")).unwrap()).unwrap()
+}
+
+/// The transcript of the machine's way, with a person at each console: they start the installer with its dialogue.
+fn script() -> Script {
+    let text = include_str!("transcripts/hotfix-evs-on-node1.txt");
+    let by_person = |line: &str| match line.split_once(".exe /quiet") {
+        Some((before, _)) => {
+            format!("{}.exe", before.replace("| NODE", "| person at NODE").replace("| C:", "| run C:"))
+        }
+        None => line.to_owned(),
+    };
+    Script::read(&text.lines().map(by_person).collect::<Vec<_>>().join("\n"))
+}
+
+/// What was told, without the person's own lines: the node says what they typed.
+fn told(site: &Site) -> Vec<String> {
+    let mut told = site.told();
+    told.retain(|line| {
+        !line.starts_with("person at NODE")
+            || line.split_once(": ").is_some_and(|(_, what)| what.starts_with("run "))
+    });
+    told
+}
+
+#[test]
+fn a_hotfix_by_hand_from_the_first_look_to_the_report() {
+    let site = Site::new(Setup::hotfix("NODE1").by_hand());
+    let mut carrier = Carrier::new(&site);
+    let plan = plan(&site, &mut carrier);
+    assert!(carrier.sheets <= 3, "a look needs few walks: {:?}", carrier.asked);
+    let machine = plan.steps.iter().filter(|s| s.actor == Actor::Machine && !s.action.only_looks());
+    assert_eq!(machine.count(), 0, "no machine does anything there");
+    assert_eq!(site.told(), Vec::<String>::new(), "looking changes nothing");
+
+    carrier.sheets = 0;
+    let mut terminal = Terminal::start(site.apply(&plan));
+    let code = carrier.attend(Some(&plan), &mut terminal);
+    assert_eq!(code, 0, "{}", terminal.text());
+    script().check(&told(&site));
+    site.assert_mended();
+    // One walk a step, the deeper ones of the first look, and little more.
+    assert!(
+        carrier.sheets <= plan.steps.len() + 6,
+        "{} walks for {} steps",
+        carrier.sheets,
+        plan.steps.len()
+    );
+    assert!(carrier.waiting().is_empty(), "no sheet is left");
+
+    let report = site.want(0, &["report", "last"]);
+    assert!(report.contains("done by a person, seen in answers that a person carried"), "{report}");
+    let looked = site.want(4, &["status", "last", "--look"]);
+    assert!(looked.contains("NODE1-") && looked.contains("call this again"), "{looked}");
+}
+
+#[test]
+fn an_answer_that_is_not_the_sheet_s_is_refused_with_what_to_do() {
+    let site = Site::new(Setup::hotfix("NODE1").by_hand());
+    let mut carrier = Carrier::new(&site);
+    // The answers of a look of yesterday lie on the person's disk, under the names of today's.
+    carrier.brings = Some(|carrier| {
+        for (node, path) in carrier.waiting() {
+            let today = carrier.ran(&node, &path);
+            let (mark, _) = today.split_once(" begin").unwrap();
+            let stale = today.replace(mark, "kaketsugi-sheet 1-17a3c5d0-look000000000000");
+            std::fs::write(path.with_extension("txt"), stale).unwrap();
+        }
+    });
+    let mut terminal =
+        Terminal::start(site.kaketsugi(&["plan", "estate.toml", "--release", site.setup.release]));
+    let asked = match terminal.next(std::time::Duration::from_secs(60)) {
+        crate::kit::Event::Asked(prompt) => prompt,
+        other => panic!("{other:?}: {}", terminal.text()),
+    };
+    let brings = carrier.brings.take().unwrap();
+    brings(&carrier);
+    terminal.enter("done");
+    let again = match terminal.next(std::time::Duration::from_secs(60)) {
+        crate::kit::Event::Asked(prompt) => prompt,
+        other => panic!("{other:?}: {}", terminal.text()),
+    };
+    assert_eq!(again.step, asked.step, "the same sheets, not new ones");
+    for name in ["NODE1-1.txt", "NODE2-2.txt", "it is not the answer to this sheet"] {
+        assert!(again.text.contains(name), "{name}: {}", again.text);
+    }
+    terminal.enter("cannot there is no other");
+    assert_eq!(terminal.end(std::time::Duration::from_secs(60)), 4, "{}", terminal.text());
+    assert!(terminal.text().contains("there is no other"), "{}", terminal.text());
+    assert_eq!(site.told(), Vec::<String>::new());
+}
+
+#[test]
+fn without_a_terminal_the_sheets_wait_and_the_call_is_repeated() {
+    let site = Site::new(Setup::hotfix("NODE1").by_hand());
+    let carrier = Carrier::new(&site);
+    let arguments = ["plan", "estate.toml", "--release", site.setup.release, "--out", "plan"];
+    let mut calls = 0;
+    loop {
+        calls += 1;
+        let (code, text) = said(&site.run(&arguments));
+        if code == Some(0) {
+            break;
+        }
+        assert_eq!(code, Some(4), "{text}");
+        assert!(text.contains("NODE1-") && text.contains("nobody is at the terminal"), "{text}");
+        assert!(calls <= 4, "{text}");
+        carrier.carry();
+    }
+    assert!(site.path("plan").exists());
+    assert!(carrier.waiting().is_empty());
+    assert_eq!(site.told(), Vec::<String>::new());
+}
