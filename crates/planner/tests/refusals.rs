@@ -133,3 +133,17 @@ fn every_mistake_is_told_at_once() {
     });
     assert_eq!(codes, ["server/installer-running", "cluster/node-unclean", "cluster/maintenance-mode"]);
 }
+
+#[test]
+fn a_cluster_that_only_a_person_reaches_in_part_or_that_is_no_windows_cluster() {
+    let by_hand = |nodes: &[&str]| {
+        refused(|kit| {
+            for node in nodes {
+                kit.estate.servers.get_mut(&id(node)).unwrap().transport =
+                    kaketsugi_estate::TransportKind::Operator;
+            }
+        })
+    };
+    assert_eq!(by_hand(&["n2"]), ["cluster/half-by-hand", "cluster/not-by-hand"]);
+    assert_eq!(by_hand(&["n1", "n2", "n3"]), ["cluster/not-by-hand"]);
+}

@@ -18,6 +18,9 @@ pub struct Command {
     pub timeout: Duration,
     /// How many bytes of standard output, and as many of standard error, are kept. The rest is read and dropped.
     pub output_bytes_max: usize,
+    /// How characters of the line beyond ASCII are written in the host's own code page: for a line that gets there in a
+    /// file. Where it isn't known, such a line can't.
+    pub spelled: Vec<(char, Vec<u8>)>,
 }
 
 impl Command {
@@ -33,6 +36,7 @@ impl Command {
             stdin: None,
             timeout: Self::TIMEOUT_DEFAULT,
             output_bytes_max: Self::OUTPUT_BYTES_MAX_DEFAULT,
+            spelled: Vec::new(),
         }
     }
 

@@ -70,6 +70,22 @@ fn a_hotfix_by_hand_from_the_first_look_to_the_report() {
     assert!(looked.contains("NODE1-") && looked.contains("call this again"), "{looked}");
 }
 
+/// With an installer that asks for a restart on one node, the virtual server on the other, and a service to hold.
+#[test]
+fn a_hotfix_by_hand_with_a_restart() {
+    let setup =
+        Setup { fix: [true, false], asks_for_restart: [true, false], ..Setup::hotfix("NODE2").by_hand() };
+    let site = Site::new(setup);
+    let mut carrier = Carrier::new(&site);
+    let plan = plan(&site, &mut carrier);
+    let mut terminal = Terminal::start(site.apply(&plan));
+    let code = carrier.attend(Some(&plan), &mut terminal);
+    assert_eq!(code, 0, "{}", terminal.text());
+    site.assert_mended();
+    let restarts = told(&site).iter().filter(|l| l.contains("shutdown")).count();
+    assert!(restarts >= 1, "{:?}", told(&site));
+}
+
 #[test]
 fn an_answer_that_is_not_the_sheet_s_is_refused_with_what_to_do() {
     let site = Site::new(Setup::hotfix("NODE1").by_hand());

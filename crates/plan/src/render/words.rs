@@ -125,7 +125,7 @@ pub fn seen_by(transport: TransportKind) -> &'static str {
     match transport {
         TransportKind::Ssh => "probed over ssh",
         TransportKind::Local => "probed on this machine",
-        TransportKind::Operator => "seen by a person, who answers for it",
+        TransportKind::Operator => "seen in answers that a person carried from there",
     }
 }
 

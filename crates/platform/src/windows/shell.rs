@@ -81,7 +81,9 @@ impl Shell {
         self.said(&output, page)
     }
 
-    async fn once(&self, command: Command, page: u32) -> Result<Said, Error> {
+    async fn once(&self, mut command: Command, page: u32) -> Result<Said, Error> {
+        let foreign = command.line.chars().filter(|c| !c.is_ascii());
+        command.spelled = foreign.filter_map(|c| Some((c, encode(&c.to_string(), page)?))).collect();
         let output = self.host_runs(command).await?;
         self.said(&output, page)
     }

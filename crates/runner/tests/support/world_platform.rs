@@ -1,10 +1,11 @@
 //! The platform's contract over the world, with what can go wrong in between.
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard};
 
 use async_trait::async_trait;
-use kaketsugi_estate::{ClusterId, GroupId, GroupRole, LockSeen, ServerId, Snapshot};
+use kaketsugi_estate::{ClusterId, GroupId, GroupRole, LockSeen, ServerId, Snapshot, TransportKind};
 use kaketsugi_plan::{Action, Baseline, Payload, Phase, Plan, StepId};
 use kaketsugi_platform::{Begun, Error, Order, Platform, Progress, Question};
 use kaketsugi_runner::now;
@@ -66,6 +67,10 @@ struct State {
 pub struct WorldPlatform {
     plan: Arc<Plan>,
     state: Mutex<State>,
+    /// From this look on nobody carries looks, where people have to.
+    pub nobody_from: AtomicUsize,
+    /// What the people who carried looks were told of each.
+    pub carried: Mutex<Vec<Vec<String>>>,
 }
 
 impl WorldPlatform {
@@ -83,7 +88,12 @@ impl WorldPlatform {
             mishap: None,
             never_unlocks: false,
         };
-        Self { plan: plan.clone(), state: Mutex::new(state) }
+        Self {
+            plan: plan.clone(),
+            state: Mutex::new(state),
+            nobody_from: AtomicUsize::new(usize::MAX),
+            carried: Mutex::default(),
+        }
     }
 
     fn state(&self) -> MutexGuard<'_, State> {
@@ -293,7 +303,8 @@ fn lost(host: ServerId) -> Error {
 
 #[async_trait]
 impl Platform for WorldPlatform {
-    async fn probe(&self, _question: &Question<'_>) -> Snapshot {
+    async fn probe(&self, question: &Question<'_>) -> Snapshot {
+        self.carried.lock().expect("no poison").push(question.why.clone());
         // A controller that freezes in it wakes up with what was seen before.
         let (mut seen, lock) = {
             let state = self.state();
@@ -313,6 +324,15 @@ impl Platform for WorldPlatform {
             server.lock.clone_from(&lock);
         }
         seen
+    }
+
+    fn looks_cost_a_person(&self, _question: &Question<'_>) -> bool {
+        self.plan.estate.servers.values().any(|s| s.transport == TransportKind::Operator)
+    }
+
+    fn waits_for_person(&self) -> Option<String> {
+        let looks = self.carried.lock().expect("no poison").len();
+        (looks > self.nobody_from.load(Ordering::Relaxed)).then(|| "nobody carries the sheet".into())
     }
 
     async fn freeze(&self, _release: &str, _snapshot: &Snapshot) -> Result<Payload, Error> {

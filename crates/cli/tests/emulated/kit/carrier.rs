@@ -64,13 +64,25 @@ impl<'a> Carrier<'a> {
                 prompt.text.contains(&line.split_whitespace().collect::<Vec<_>>().join(" ")),
                 "{prompt:?}"
             );
+            let before = self.boot(node);
             let answer =
                 self.at_console(Instruction::Command { node: node.to_owned(), line: line.to_owned() });
             if answer != "done" {
                 return answer;
             }
+            while matches!(step.action, Action::Restart { .. })
+                && [before.clone(), None].contains(&self.boot(node))
+            {
+                std::thread::sleep(Duration::from_millis(20));
+            }
         }
         "done".into()
+    }
+
+    /// Since when a node runs; None: it doesn't.
+    fn boot(&self, node: &str) -> Option<String> {
+        let line = "wmic os get lastbootuptime /value <nul";
+        Some(self.site.runtime.block_on(self.site.emulation.run(node, line, b""))?.stdout)
     }
 
     fn at_console(&self, instruction: Instruction) -> String {

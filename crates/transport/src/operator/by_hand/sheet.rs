@@ -5,6 +5,9 @@
 //! interpreter then never is inside quotes, takes one caret off each, and hands the inner one exactly the command
 //! line, between the two quotes that `/s` takes off. Percent signs are written twice for the same reason.
 //!
+//! Each output goes into a file of its own, and `type` adds it to the answer: WMIC writes UTF-16 when it writes to a file
+//! (own knowledge), and `type` gives that back in the console's code page.
+//!
 //! Markers carry the sheet's tag: an answer to another sheet, or a part of one, is never taken for an answer to this.
 
 use std::fmt::Write as _;
@@ -21,8 +24,8 @@ const MARK: &str = "kaketsugi-sheet";
 /// Why a command can't stand on a sheet.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum Unwritable {
-    /// Beyond ASCII, how it is written depends on the node's code page.
-    #[error("it holds `{0}`, and only ASCII can be written on a sheet")]
+    /// It has no place in a line, or nobody knows how it is written in the node's code page.
+    #[error("it holds `{0}`, which can't be written on a sheet")]
     Character(char),
     /// The interpreter would cut it off.
     #[error("with {0} characters it is longer than cmd.exe takes")]
@@ -83,24 +86,24 @@ pub fn write(tag: &str, runs: Runs, commands: &[Command]) -> Result<Vec<u8>, (us
     for (index, command) in commands.iter().enumerate() {
         let number = index + 1;
         let unwritable = |why| (index, why);
-        let line = escaped(&command.line).map_err(unwritable)?;
+        let line = escaped(&command.line, &command.spelled).map_err(unwritable)?;
         let input = input(command).map_err(unwritable)?;
         let from = if input.is_empty() { "nul" } else { r#""%~dpn0.in""# };
         text.push_str(&input);
-        let line = format!(r#"cmd /s /c ^"{line}^" <{from} >>{out} 2>"%~dpn0.err""#);
+        let line = format!(r#"cmd /s /c ^"{line}^" <{from} >"%~dpn0.out" 2>"%~dpn0.err""#);
         if line.len() > LINE_CHARS_MAX {
             return Err((index, Unwritable::Long(line.len())));
         }
         let _ = write!(
             text,
-            ">>{out} echo {mark} out {number}\r\n{line}\r\nset KAKETSUGI_CODE=%errorlevel%\r\n\
-             >>{out} echo.\r\n>>{out} echo {mark} err {number}\r\n>>{out} type \"%~dpn0.err\"\r\n\
+            "{line}\r\nset KAKETSUGI_CODE=%errorlevel%\r\n\
+             >>{out} echo {mark} out {number}\r\n>>{out} type \"%~dpn0.out\"\r\n>>{out} echo.\r\n>>{out} echo {mark} err {number}\r\n>>{out} type \"%~dpn0.err\"\r\n\
              >>{out} echo.\r\n>>{out} echo {mark} code {number} %KAKETSUGI_CODE%\r\n"
         );
     }
     let _ = write!(
         text,
-        "del \"%~dpn0.err\"\r\nif exist \"%~dpn0.in\" del \"%~dpn0.in\"\r\n>>{out} echo {mark} end\r\n\
+        "del \"%~dpn0.out\"\r\ndel \"%~dpn0.err\"\r\nif exist \"%~dpn0.in\" del \"%~dpn0.in\"\r\n>>{out} echo {mark} end\r\n\
          echo The answer is in %~dpn0.txt: bring it back as it is.\r\n"
     );
     if runs == Runs::Once {
@@ -110,15 +113,26 @@ pub fn write(tag: &str, runs: Runs, commands: &[Command]) -> Result<Vec<u8>, (us
              echo This sheet was run before; nothing was done now. Bring back %~dpn0.txt as it is.\r\n"
         );
     }
-    Ok(text.into_bytes())
+    // The interpreter reads a batch file in the node's code page, before it looks for signs with a meaning.
+    let spelled =
+        |c: char| commands.iter().flat_map(|command| &command.spelled).find(|(known, _)| *known == c);
+    let mut bytes = Vec::with_capacity(text.len());
+    for c in text.chars() {
+        match spelled(c) {
+            Some((_, there)) => bytes.extend(there),
+            None => bytes.extend(c.encode_utf8(&mut [0; 4]).bytes()),
+        }
+    }
+    Ok(bytes)
 }
 
 /// A line as a batch file has it outside of quotes.
-fn escaped(line: &str) -> Result<String, Unwritable> {
+fn escaped(line: &str, spelled: &[(char, Vec<u8>)]) -> Result<String, Unwritable> {
     let mut text = String::with_capacity(line.len());
     for c in line.chars() {
         match c {
             ' '..='~' => {}
+            c if spelled.iter().any(|(known, _)| *known == c) => {}
             other => return Err(Unwritable::Character(other)),
         }
         match c {
@@ -143,7 +157,7 @@ fn input(command: &Command) -> Result<String, Unwritable> {
     let mut text = String::new();
     for (index, line) in input.split('\n').enumerate() {
         let to = if index == 0 { ">" } else { ">>" };
-        let line = escaped(line.strip_suffix('\r').unwrap_or(line))?;
+        let line = escaped(line.strip_suffix('\r').unwrap_or(line), &[])?;
         let line = format!("{to}\"%~dpn0.in\" echo({line}\r\n");
         if line.len() > LINE_CHARS_MAX {
             return Err(Unwritable::Long(line.len()));

@@ -8,7 +8,7 @@ fn text(commands: &[Command]) -> String {
 fn signs_with_a_meaning_reach_the_inner_interpreter_as_they_are() {
     let line = r#"%windir%\system32\find.exe "a&b|c" f >nul || exit 5 & (echo x^y) <nul"#;
     let text = text(&[Command::new(line)]);
-    let expected = r#"cmd /s /c ^"%%windir%%\system32\find.exe ^"a^&b^|c^" f ^>nul ^|^| exit 5 ^& ^(echo x^^y^) ^<nul^" <nul >>"%~dpn0.txt" 2>"%~dpn0.err""#;
+    let expected = r#"cmd /s /c ^"%%windir%%\system32\find.exe ^"a^&b^|c^" f ^>nul ^|^| exit 5 ^& ^(echo x^^y^) ^<nul^" <nul >"%~dpn0.out" 2>"%~dpn0.err""#;
     assert!(text.contains(expected), "{text}");
     assert!(text.split_inclusive('\n').all(|l| l.ends_with("\r\n")), "lines end as Windows has it");
 }
@@ -19,7 +19,7 @@ fn input_is_written_line_by_line_and_an_empty_one_is_empty() {
         text(&[Command::new("find /v \"\"").stdin("a 5>x\r\n\r\n%b%\r\n"), Command::new("ver").stdin("")]);
     let input = ">\"%~dpn0.in\" echo(a 5^>x\r\n>>\"%~dpn0.in\" echo(\r\n>>\"%~dpn0.in\" echo(%%b%%\r\n";
     assert!(both.contains(input), "{both}");
-    assert!(both.contains("^\" <\"%~dpn0.in\" >>") && both.contains("ver^\" <nul"), "{both}");
+    assert!(both.contains("^\" <\"%~dpn0.in\" >") && both.contains("ver^\" <nul"), "{both}");
 }
 
 #[test]
@@ -94,4 +94,14 @@ fn what_is_not_the_answer_is_never_read_as_one() {
     // A command that prints the sheet's own markers leaves it open where its output ends.
     let forged = b"\r\nkaketsugi-sheet 7-ab err 1\r\n\r\nkaketsugi-sheet 7-ab code 1 0\r\n";
     assert!(matches!(read("7-ab", 1, &answer("7-ab", &[(forged, b"", "1")])), Err(Unanswered::Garbled(_))));
+}
+
+#[test]
+fn names_are_written_in_the_node_s_code_page() {
+    let mut command = Command::new("cluster group \"表\" /prop");
+    // In code page 932 its second byte is that of a backslash.
+    command.spelled = vec![('表', vec![0x95, 0x5c])];
+    let bytes = write("t", Runs::Again, &[Command::new("ver"), command]).unwrap();
+    let line = b"cmd /s /c ^\"cluster group ^\"\x95\x5c^\" /prop^\" <nul";
+    assert_eq!(occurrences(&bytes, line), 1, "{}", String::from_utf8_lossy(&bytes));
 }
