@@ -2,7 +2,6 @@
 
 use std::sync::Arc;
 
-use kaketsugi_plan::render::by_hand;
 use kaketsugi_plan::{Actor, Step, StepId};
 use kaketsugi_run::{End, Input, Mode, Record, Want};
 use kaketsugi_world::{Command, Mishap, World};
@@ -133,7 +132,7 @@ fn answer(state: &mut State, want: &Want, way: Way) -> Input {
         Want::Look => Input::Seen(Box::new(state.seen())),
         Want::Lock { .. } => Input::Locked,
         Want::Unlock { .. } => Input::Unlocked,
-        Want::Probe { .. } | Want::Soak { .. } if state.idle && carrier_is_at_work(state) => {
+        Want::Probe { .. } | Want::Soak { .. } if state.idle && person::carrier_is_at_work(state) => {
             go_on(state);
             Input::Seen(Box::new(state.seen()))
         }
@@ -147,15 +146,6 @@ fn answer(state: &mut State, want: &Want, way: Way) -> Input {
         // `go` has dealt with it.
         Want::Ended(_) => Input::Unlocked,
     }
-}
-
-/// Whether somebody is amid a step at a server that no command reaches. Looks are carried there by people, too, and
-/// nobody walks off with a sheet amid what they do: they come to its end before the look's time is over.
-fn carrier_is_at_work(state: &State) -> bool {
-    let plan = state.run.plan();
-    let job = state.job.as_ref().filter(|j| j.is == JobState::Running);
-    let step = job.and_then(|j| plan.step(&j.step));
-    step.is_some_and(|step| asks_person(step) && by_hand(plan, step))
 }
 
 pub(crate) fn is_of(job: &Job, step: &StepId, attempt: u32) -> bool {

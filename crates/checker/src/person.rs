@@ -2,11 +2,12 @@
 
 use std::sync::Arc;
 
+use kaketsugi_plan::render::by_hand;
 use kaketsugi_plan::{Action, StepId};
 use kaketsugi_run::Input;
 
 use crate::faults::PersonFault;
-use crate::host::{Way, go_on, is_of, start};
+use crate::host::{Way, asks_person, go_on, is_of, start};
 use crate::state::{JobState, State};
 
 /// Who a person is called in the records.
@@ -65,4 +66,13 @@ fn said(state: &State, done: Input, way: Way) -> Input {
         Some(JobState::Ended(0 | 3010) | JobState::Vanished) => done,
         _ => Input::PersonCannot { why: "it didn't work".into() },
     }
+}
+
+/// Whether somebody is amid a step at a server that no command reaches. Looks are carried there by people, too, and
+/// nobody walks off with a sheet amid what they do: they come to its end before the look's time is over.
+pub(crate) fn carrier_is_at_work(state: &State) -> bool {
+    let plan = state.run.plan();
+    let job = state.job.as_ref().filter(|j| j.is == JobState::Running);
+    let step = job.and_then(|j| plan.step(&j.step));
+    step.is_some_and(|step| asks_person(step) && by_hand(plan, step))
 }
