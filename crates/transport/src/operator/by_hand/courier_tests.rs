@@ -1,13 +1,18 @@
+//! Sheets handed out, answers taken in: what a courier does with each kind of answer.
+
 use std::sync::atomic::{AtomicUsize, Ordering};
 
 use super::*;
 use crate::Exit;
 use crate::operator::{Answer, AskFuture};
 
+/// What a person does at each question, before they answer.
+type Deed = Box<dyn Fn(usize, &PathBuf) + Send + Sync>;
+
 /// Answers each sheet with the lines it holds, or does as it is told.
 struct Person {
     asked: Mutex<Vec<Request>>,
-    does: Box<dyn Fn(usize, &PathBuf) + Send + Sync>,
+    does: Deed,
     says: fn(usize) -> Result<Outcome, &'static str>,
     dir: PathBuf,
     count: AtomicUsize,

@@ -1,3 +1,5 @@
+//! What a sheet says, and which answers are none.
+
 use super::*;
 
 fn text(commands: &[Command]) -> String {
