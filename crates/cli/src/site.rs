@@ -10,7 +10,7 @@ use kaketsugi_estate::file::{ControllerFacts, controller_is_a_node};
 use kaketsugi_estate::{ClusterKind, Estate, Server, ServerId, TransportKind};
 use kaketsugi_platform::windows::WindowsCluster;
 use kaketsugi_platform::{ByHand, LinuxCluster, Platform};
-use kaketsugi_transport::operator::by_hand::Courier;
+use kaketsugi_transport::operator::by_hand::{Courier, stem};
 use kaketsugi_transport::operator::{AskFuture, Operator, Request, Terminal};
 use kaketsugi_transport::{Error, Host, local, ssh};
 
@@ -76,9 +76,7 @@ fn not_by_hand(servers: &BTreeSet<ServerId>) -> Failure {
 
 /// Where an estate's sheets lie, by its name as a file name.
 fn drawer(estate: &Estate, global: &Global) -> PathBuf {
-    let plain = |c: char| if c.is_ascii_alphanumeric() || c == '-' { c } else { '_' };
-    let name: String = estate.name.chars().map(plain).collect();
-    files::store(global).directory().join("by-hand").join(name)
+    files::store(global).directory().join("by-hand").join(stem(&estate.name))
 }
 
 /// Opens a host for each server. Nothing is connected yet.

@@ -59,7 +59,16 @@ const BATCH: &[Step] = &[
         "",
     ),
     (r"C:\s.cmd", "", 5, ""),
-    (r"type C:\s.txt", "", 0, "C:\\WINDOWS \"a|b\"\r\n"),
+    // `echo` writes the blank before the `&`, too.
+    (r"type C:\s.txt", "", 0, "C:\\WINDOWS \"a|b\" \r\n"),
+    (
+        r#"find /v "" >C:\n.cmd"#,
+        "cmd /s /c ^\"exit 7^\"\r\ncmd /s /c ^\"if not exist C:\\g.cmd exit 1^\"\r\nexit /b %errorlevel%\r\n",
+        0,
+        "",
+    ),
+    // An interpreter that runs no command ends with 0, whatever was before it.
+    (r"C:\n.cmd", "", 0, ""),
     (r#"cmd /c "exit 5""#, "", 1, "Invalid argument"),
     (r"C:\t.cmd EVS1", "", 9, "failed for EVS1"),
 ];

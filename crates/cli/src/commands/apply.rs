@@ -7,7 +7,7 @@ use kaketsugi_plan::Plan;
 use kaketsugi_platform::Platform;
 use kaketsugi_report::Machines;
 use kaketsugi_run::{End, Run, Why};
-use kaketsugi_runner::{Driver, Ending, Journal, Note};
+use kaketsugi_runner::{Driver, Ending, Journal, Note, RunSummary, Store};
 use kaketsugi_transport::operator::Operator;
 
 use crate::args::Global;
@@ -40,6 +40,7 @@ pub(crate) async fn run(
     let operator = site::operator(output);
     let platform = site::platform(&plan.estate, global, &operator)?;
     let store = files::store(global);
+    none_by_hand(&store, &plan)?;
     let (mut journal, id) = store.begin(&plan, kaketsugi_runner::now()).map_err(journal_failure)?;
     let how = if approve.is_some() { "by --approve" } else { "at the terminal" };
     note(&mut journal, &format!("{}, {how}", site::account()), Machines::Real, &judgement)?;
@@ -55,6 +56,24 @@ pub(crate) async fn run(
         journal.discard();
     }
     code
+}
+
+/// Servers that only people reach have no locks: what is known here of other runs has to do.
+fn none_by_hand(store: &Store, plan: &Plan) -> Result<(), Failure> {
+    if site::by_hand(&plan.estate).next().is_none() {
+        return Ok(());
+    }
+    let runs = store.list().map_err(journal_failure)?;
+    let open = |run: &&RunSummary| {
+        run.estate == plan.estate.name && run.begun.is_some() && !run.state.starts_with("finished")
+    };
+    match runs.iter().find(open) {
+        None => Ok(()),
+        Some(run) => Err(Failure::cannot(
+            format!("the run {} of {} has not come to its end", run.run, run.estate),
+            format!("Go on with it: kaketsugi resume {0}, or kaketsugi restore {0}.", run.run),
+        )),
+    }
 }
 
 /// Writes into a new run's journal what its report says beside the records.

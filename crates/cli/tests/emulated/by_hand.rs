@@ -1,6 +1,6 @@
 //! Nodes that no command reaches: a person carries every look there and types every line.
 
-use crate::kit::{Carrier, Script, Setup, Site, Terminal, said};
+use crate::kit::{Carrier, Event, NODES, Script, Setup, Site, Terminal, said};
 use kaketsugi_plan::{Actor, Plan};
 
 /// Plans at a terminal.
@@ -142,4 +142,52 @@ fn without_a_terminal_the_sheets_wait_and_the_call_is_repeated() {
     assert!(site.path("plan").exists());
     assert!(carrier.waiting().is_empty());
     assert_eq!(site.told(), Vec::<String>::new());
+}
+
+#[test]
+fn a_sheet_on_the_wrong_computer_does_nothing() {
+    let site = Site::new(Setup::hotfix("NODE1").by_hand());
+    let carrier = Carrier::new(&site);
+    let arguments = ["plan", "estate.toml", "--release", site.setup.release];
+    site.want(4, &arguments);
+    let sheets = carrier.waiting();
+    assert_eq!(sheets.len(), 2);
+    for (node, path) in &sheets {
+        let other = NODES.into_iter().find(|n| n != node).unwrap();
+        let stem = path.file_stem().unwrap().to_str().unwrap();
+        let copy = format!(r#"find /v "" >C:\{stem}.cmd"#);
+        let sheet = std::fs::read(path).unwrap();
+        site.runtime.block_on(site.emulation.run(other, &copy, &sheet)).unwrap();
+        let (_, said) = site.on(other, &format!(r"C:\{stem}.cmd"));
+        assert!(said.contains(&format!("This sheet is for {node}, and this is {other}")), "{said}");
+        assert_eq!(site.on(other, &format!(r"if exist C:\{stem}.txt exit 9")).0, 0, "no answer lies there");
+    }
+    // On the right ones they do.
+    carrier.carry();
+    let text = site.want(4, &arguments);
+    assert!(!text.contains(sheets[0].1.file_name().unwrap().to_str().unwrap()), "{text}");
+}
+
+/// Without locks on the servers two runs must not meet.
+#[test]
+fn no_second_run_while_one_has_not_come_to_its_end() {
+    let site = Site::new(Setup::hotfix("NODE1").by_hand());
+    let mut carrier = Carrier::new(&site);
+    let plan = plan(&site, &mut carrier);
+    let mut terminal = Terminal::start(site.apply(&plan));
+    let code = loop {
+        match terminal.next(std::time::Duration::from_secs(60)) {
+            Event::Asked(prompt) if prompt.step.starts_with("sheet ") => {
+                carrier.carry();
+                terminal.enter("done");
+            }
+            Event::Asked(_) => terminal.enter("cannot not tonight"),
+            Event::Ended(code) => break code,
+            Event::Quiet => panic!("{}", terminal.text()),
+        }
+    };
+    assert!(matches!(code, 3 | 4), "{code}: {}", terminal.text());
+    let text = site.want(1, &["apply", "plan", "--approve", plan.hash().as_str()]);
+    assert!(text.contains("has not come to its end") && text.contains("kaketsugi resume"), "{text}");
+    assert_eq!(site.told().iter().filter(|l| !l.contains("attest")).count(), 0, "{:?}", site.told());
 }

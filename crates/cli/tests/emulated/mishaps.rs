@@ -70,6 +70,11 @@ fn a_server_that_is_switched_off() {
     assert!(!text.contains("NODE1 doesn't"), "{text}");
     assert_eq!(site.want(0, &["status"]).matches("exchange").count(), 0, "no run is left");
     site.emulation.power_on("NODE2");
+    let begun = Instant::now();
+    while site.runtime.block_on(site.emulation.run("NODE2", "ver", b"")).is_none() {
+        assert!(begun.elapsed() < Duration::from_secs(60), "NODE2 doesn't start");
+        std::thread::sleep(Duration::from_millis(20));
+    }
     assert_untouched(&site);
 }
 

@@ -108,6 +108,8 @@ impl Shell {
     pub(crate) async fn child(&mut self, line: &str) {
         let mut child = self.clone();
         child.batch = None;
+        // A new interpreter knows nothing of what came before: a line of it that runs no command ends with 0.
+        (child.error, child.last, child.unknown) = (0, 0, false);
         let expanded = child.expanded(line);
         child.text(&expanded).await;
         self.done(if child.unknown { 1 } else { child.last });

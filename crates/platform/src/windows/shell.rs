@@ -63,22 +63,12 @@ impl Shell {
     }
 
     async fn send(&self, command: Command) -> Result<Said, Error> {
-        if let Some(page) = self.page.get() {
-            return self.once(command, *page).await;
+        match self.page().await {
+            Ok(page) => self.once(command, page).await,
+            // A look that a person carries has room for both on its first sheet.
+            Err(why) if waits(&why) => self.host_runs(command).await.and(Err(why)),
+            Err(why) => Err(why),
         }
-        // Both at once: a look that a person carries has room for both on its first sheet.
-        let (output, page) = futures::join!(self.host_runs(command), self.page());
-        let output = output?;
-        let page = page.map_err(|why| match why {
-            // The command has run, whatever became of the other one.
-            Error::Host { host, source } if source.certainly_not_begun() && !is_awaited(&source) => {
-                let why = source.to_string();
-                let source = kaketsugi_transport::Error::ConnectionLost { host: self.id.to_string(), why };
-                Error::Host { host, source }
-            }
-            other => other,
-        })?;
-        self.said(&output, page)
     }
 
     async fn once(&self, mut command: Command, page: u32) -> Result<Said, Error> {
@@ -113,6 +103,6 @@ impl Shell {
 }
 
 /// Whether a look waits for an answer that a person has yet to bring.
-pub(super) fn is_awaited(source: &kaketsugi_transport::Error) -> bool {
-    matches!(source, kaketsugi_transport::Error::Awaited { .. })
+pub(super) fn waits(why: &Error) -> bool {
+    matches!(why, Error::Host { source: kaketsugi_transport::Error::Awaited { .. }, .. })
 }

@@ -127,6 +127,7 @@ impl Driver<'_> {
     async fn begin(&mut self, run: &Run, step: &StepId, attempt: u32, since: &mut Since) -> Input {
         let token = run.token();
         let Some(order) = order(run, step, attempt, &token) else { return Input::NoAnswer };
+        since.carried = None;
         match self.platform.begin(&order).await {
             Ok(Begun::Running) => Input::Runs,
             Ok(Begun::Ended { code, output }) => Input::Ended { code, output },

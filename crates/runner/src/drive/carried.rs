@@ -43,6 +43,8 @@ impl Driver<'_> {
     /// A look. None: it waits for a person who doesn't bring its answers, which is told.
     pub(super) async fn seen(&mut self, question: &Question<'_>, since: &mut Since) -> Option<Snapshot> {
         since.carried = None;
+        // A look is as old as its first question.
+        let at = Instant::now();
         let seen = self.platform.probe(question).await;
         if let Some(why) = self.platform.waits_for_person() {
             self.note(why);
@@ -50,7 +52,7 @@ impl Driver<'_> {
         }
         if self.platform.looks_cost_a_person(question) {
             since.carried = Some(Carried {
-                at: Instant::now(),
+                at,
                 servers: question.servers.clone(),
                 health: question.health,
                 seen: seen.clone(),
@@ -68,7 +70,8 @@ impl Driver<'_> {
         question: &Question<'_>,
         since: &mut Since,
     ) -> Option<Snapshot> {
-        let carried = since.carried.as_ref().filter(|carried| carried.answers(question));
+        let costs = self.platform.looks_cost_a_person(question);
+        let carried = since.carried.as_ref().filter(|carried| costs && carried.answers(question));
         if let Some(carried) = carried.filter(|_| !step.point_of_no_return && !since.again()) {
             return Some(carried.seen.clone());
         }

@@ -13,7 +13,7 @@ use sha2::{Digest, Sha256};
 
 use super::super::cluster::WindowsCluster;
 use super::super::names::quoted;
-use super::super::shell::{Shell, is_awaited};
+use super::super::shell::{Shell, waits};
 use super::table::{self, GroupRow, ResourceRow};
 use crate::Error;
 
@@ -48,7 +48,7 @@ impl WindowsCluster {
             match self.through(shell, cluster).await {
                 Ok(Some(learned)) => return Some(learned),
                 // Whoever carries the question brings the answer; it isn't asked of every node.
-                Err(Error::Host { source, .. }) if is_awaited(&source) => return None,
+                Err(why) if waits(&why) => return None,
                 // This node can't speak for the cluster; the next may.
                 Ok(None) | Err(Error::Host { .. }) => {}
                 Err(why) => return Some(unreadable(cluster, &why.to_string())),

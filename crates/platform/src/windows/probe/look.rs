@@ -4,13 +4,13 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use futures::future::join_all;
-use futures::join;
 use kaketsugi_estate::{
     Cluster, ClusterId, ClusterSeen, GroupId, Health, Millis, ServerId, ServerSeen, Snapshot,
 };
 use kaketsugi_transport::{Command, Host};
 
 use super::super::cluster::WindowsCluster;
+use super::super::shell::waits;
 use super::cluster::Learned;
 use super::node;
 use crate::{Error, Question};
@@ -22,18 +22,17 @@ impl WindowsCluster {
         let allow = self.estate.policy.allow_unverified_commands;
         let asking = wanted.iter().map(|id| async {
             let seen = match self.shell(id) {
-                Ok(shell) => {
-                    node::look(shell, question.payload, allow).await.unwrap_or_else(|why| unreached(&why))
-                }
-                Err(why) => unreached(&why),
+                Ok(shell) => node::look(shell, question.payload, allow).await,
+                Err(why) => Err(why),
             };
             (id.clone(), seen)
         });
+        let asked: BTreeMap<ServerId, Result<ServerSeen, Error>> =
+            join_all(asking).await.into_iter().collect();
         let clusters: Vec<(&ClusterId, &Cluster)> = self.clusters_of(&wanted).collect();
-        let learning = clusters.iter().map(|(_, cluster)| self.learn(cluster, &wanted));
-        // Beside each other: where a person carries the questions, each wait for an answer is a walk.
-        let (servers, learned) = join!(join_all(asking), join_all(learning));
-        let mut snapshot = Snapshot { servers: servers.into_iter().collect(), ..Snapshot::default() };
+        let learned = join_all(clusters.iter().map(|(_, cluster)| self.learn(cluster, &asked))).await;
+        let servers = asked.into_iter().map(|(id, seen)| (id, seen.unwrap_or_else(|why| unreached(&why))));
+        let mut snapshot = Snapshot { servers: servers.collect(), ..Snapshot::default() };
         for ((id, cluster), learned) in clusters.into_iter().zip(learned) {
             let Some(learned) = learned else { continue };
             let mut seen = learned.seen;
@@ -53,11 +52,18 @@ impl WindowsCluster {
     }
 
     /// What a cluster says of itself, through its nodes that answer.
-    async fn learn(&self, cluster: &Cluster, wanted: &BTreeSet<ServerId>) -> Option<Learned> {
-        let asking = cluster.nodes.iter().filter(|n| wanted.contains(*n)).map(|node| async move {
-            let state = match self.shell(node) {
-                Ok(shell) => node::cluster_service(shell).await.ok(),
-                Err(_) => None,
+    async fn learn(
+        &self,
+        cluster: &Cluster,
+        asked: &BTreeMap<ServerId, Result<ServerSeen, Error>>,
+    ) -> Option<Learned> {
+        let asking = cluster.nodes.iter().map(|node| async move {
+            let state = match (asked.get(node), self.shell(node)) {
+                (Some(Ok(seen)), _) => Some(seen.cluster_service),
+                // A person carries the look: what this depends on may be there although other answers aren't yet, and
+                // each wait for one is a walk.
+                (Some(Err(why)), Ok(shell)) if waits(why) => node::cluster_service(shell).await.ok(),
+                _ => None,
             };
             (node.clone(), state)
         });

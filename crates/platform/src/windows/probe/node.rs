@@ -5,7 +5,7 @@ use kaketsugi_estate::{BootId, ServerSeen, Trouble};
 use kaketsugi_plan::Payload;
 
 use super::super::lock;
-use super::super::shell::Shell;
+use super::super::shell::{Shell, waits};
 use super::super::text::{RegValue, registry_values, sc_number, wmic_value};
 use super::{releases, settings};
 use crate::Error;
@@ -24,6 +24,11 @@ pub(super) async fn look(
     payload: Option<&Payload>,
     allow_unverified: bool,
 ) -> Result<ServerSeen, Error> {
+    // One question first: a node that is away is asked no other.
+    let boot = match boot(shell).await {
+        Err(why) if !waits(&why) => return Err(why),
+        asked => asked,
+    };
     // All that depends on no other answer is asked together: a person may be carrying it.
     let of_release = async {
         let set_up = releases::SetUp::ask(shell);
@@ -33,8 +38,7 @@ pub(super) async fn look(
         let (set_up, states) = set_up?;
         Ok::<_, Error>((set_up, Some((states, staged?))))
     };
-    let (boot, set_up, service, pending, installer, lock, services) = join!(
-        boot(shell),
+    let (set_up, service, pending, installer, lock, services) = join!(
         of_release,
         cluster_service(shell),
         restart_pending(shell),

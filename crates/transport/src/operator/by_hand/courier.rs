@@ -120,7 +120,7 @@ impl Courier {
         }
         let mut sheets = Vec::new();
         for (host, commands) in &missing {
-            sheets.push(self.drawer.sheet(host, Runs::Again, commands)?);
+            sheets.push(self.drawer.sheet(host, Runs::Again, commands, why)?);
         }
         let answers = self.brought(&sheets, Runs::Again, why).await?;
         let mut state = self.state();
@@ -149,27 +149,31 @@ impl Courier {
         let mut told: Vec<String> = why.to_vec();
         loop {
             let asked = self.operator.ask(request(sheets, runs, &told)).await;
+            let unanswered = |sheet: &Sheet, why: String| Error::Unanswered {
+                host: sheet.host.clone(),
+                sheets: sheets.iter().map(|s| s.file.clone()).collect(),
+                why,
+            };
+            // Their word goes before what lies there: they may have seen that it is wrong.
+            if let Ok(answer) = &asked
+                && let Outcome::Cannot(reason) = &answer.outcome
+                && let Some(sheet) = sheets.first()
+            {
+                // Whatever they do next, these must not be taken for what is so after it.
+                sheets.iter().for_each(Sheet::remove);
+                self.forget();
+                return Err(unanswered(sheet, format!("{}: {reason}", answer.by)));
+            }
             let wrong = match answers(sheets) {
                 Ok(answers) => return Ok(answers),
                 Err(wrong) => wrong,
             };
             let (sheet, problem) = wrong.first();
-            let unanswered = |why: String| Error::Unanswered {
-                host: sheet.host.clone(),
-                sheets: sheets.iter().map(|s| s.file.clone()).collect(),
-                why,
-            };
             match asked {
-                Ok(answer) => match answer.outcome {
-                    Outcome::Done => told = wrong.told(),
-                    Outcome::Cannot(reason) => {
-                        // Whatever they do next, these must not be taken for what is so after it.
-                        sheets.iter().for_each(Sheet::remove);
-                        self.forget();
-                        return Err(unanswered(format!("{}: {reason}", answer.by)));
-                    }
-                },
-                Err(Error::NoAnswer { why, .. }) => return Err(unanswered(format!("{why}; {problem}"))),
+                Ok(_) => told = wrong.told(),
+                Err(Error::NoAnswer { why, .. }) => {
+                    return Err(unanswered(sheet, format!("{why}; {problem}")));
+                }
                 Err(other) => return Err(other),
             }
         }
@@ -270,7 +274,8 @@ impl Host for ByHand {
                 return looked;
             }
             let begun = Instant::now();
-            let sheet = self.courier.drawer.sheet(&self.name, Runs::Once, std::slice::from_ref(command))?;
+            let sheet =
+                self.courier.drawer.sheet(&self.name, Runs::Once, std::slice::from_ref(command), &[])?;
             let mut answers = self.courier.brought(std::slice::from_ref(&sheet), Runs::Once, &[]).await?;
             let answered = answers.pop().and_then(|mut all| all.pop()).ok_or_else(|| Error::Unanswered {
                 host: self.name.clone(),

@@ -9,6 +9,7 @@ use std::fs::{self, OpenOptions};
 use std::io::{ErrorKind, Read, Write};
 use std::os::unix::fs::{DirBuilderExt, OpenOptionsExt};
 use std::path::{Path, PathBuf};
+use std::sync::OnceLock;
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use data_encoding::HEXLOWER;
@@ -30,6 +31,8 @@ const HEAD_BYTES: u64 = 400;
 #[derive(Debug)]
 pub(super) struct Drawer {
     dir: PathBuf,
+    /// Held from the first sheet on: two processes would take each other's sheets and answers away.
+    ours: OnceLock<fs::File>,
 }
 
 /// A sheet that lies there.
@@ -69,16 +72,28 @@ impl Sheet {
 
 impl Drawer {
     pub(super) fn new(dir: PathBuf) -> Self {
-        Self { dir }
+        Self { dir, ours: OnceLock::new() }
     }
 
     /// A sheet with these commands: one that waits for its answer already, else a new one.
-    pub(super) fn sheet(&self, host: &str, runs: Runs, commands: &[Command]) -> Result<Sheet, Error> {
-        self.try_sheet(host, runs, commands).map_err(|source| match source {
+    /// Only a question with the same `why` finds its sheet again.
+    pub(super) fn sheet(
+        &self,
+        host: &str,
+        runs: Runs,
+        commands: &[Command],
+        why: &[String],
+    ) -> Result<Sheet, Error> {
+        self.try_sheet(host, runs, commands, why).map_err(|source| match source {
             Trouble::Files(source) => Error::NotSent {
                 host: host.into(),
                 why: format!("the sheet can't be written in {}: {source}", self.dir.display()),
                 remedy: "Make room there, or let the account write there".into(),
+            },
+            Trouble::Busy => Error::NotSent {
+                host: host.into(),
+                why: format!("another process hands out sheets in {}", self.dir.display()),
+                remedy: "Let it come to its end first".into(),
             },
             Trouble::Unwritable(line, why) => Error::NotSent {
                 host: host.into(),
@@ -88,10 +103,17 @@ impl Drawer {
         })
     }
 
-    fn try_sheet(&self, host: &str, runs: Runs, commands: &[Command]) -> Result<Sheet, Trouble> {
+    fn try_sheet(
+        &self,
+        host: &str,
+        runs: Runs,
+        commands: &[Command],
+        why: &[String],
+    ) -> Result<Sheet, Trouble> {
         fs::DirBuilder::new().recursive(true).mode(0o700).create(&self.dir)?;
+        self.take()?;
         let stem = stem(host);
-        let digest = digest(commands);
+        let digest = digest(host, commands, why);
         let mut last = self.counted();
         for entry in fs::read_dir(&self.dir)? {
             let file = entry?.path();
@@ -111,7 +133,7 @@ impl Drawer {
             let seconds = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default().as_nanos();
             let kind = if runs == Runs::Again { "look" } else { "once" };
             let tag = format!("{last}-{seconds:x}-{kind}{digest}");
-            let text = sheet::write(&tag, runs, commands).map_err(|(index, why)| {
+            let text = sheet::write(host, &tag, runs, commands).map_err(|(index, why)| {
                 Trouble::Unwritable(commands.get(index).map(|c| c.line.clone()).unwrap_or_default(), why)
             })?;
             let file = self.dir.join(format!("{stem}-{last}.cmd"));
@@ -124,6 +146,23 @@ impl Drawer {
             new.sync_all()?;
             self.count(last)?;
             return Ok(Sheet { host: host.into(), file, tag, count: commands.len() });
+        }
+    }
+
+    /// Takes the directory for this process.
+    fn take(&self) -> Result<(), Trouble> {
+        if self.ours.get().is_some() {
+            return Ok(());
+        }
+        let path = self.dir.join("in-use");
+        let file = OpenOptions::new().write(true).create(true).truncate(false).mode(0o600).open(path)?;
+        match file.try_lock() {
+            Ok(()) => {
+                self.ours.get_or_init(|| file);
+                Ok(())
+            }
+            Err(fs::TryLockError::WouldBlock) => Err(Trouble::Busy),
+            Err(fs::TryLockError::Error(why)) => Err(why.into()),
         }
     }
 
@@ -142,6 +181,7 @@ impl Drawer {
 
 enum Trouble {
     Files(std::io::Error),
+    Busy,
     Unwritable(String, sheet::Unwritable),
 }
 
@@ -151,10 +191,14 @@ impl From<std::io::Error> for Trouble {
     }
 }
 
-/// A server's name as Windows and a batch file take it in a file name.
-fn stem(host: &str) -> String {
-    let plain = |c: char| if c.is_ascii_alphanumeric() || c == '-' { c } else { '_' };
-    host.chars().map(plain).collect()
+/// A name as Windows, Linux and a batch file take it in a file name; no two names share one.
+#[must_use]
+pub fn stem(name: &str) -> String {
+    let plain = |c: char| match c {
+        c if c.is_ascii_alphanumeric() || c == '-' => c.to_string(),
+        c => format!("_{:x}_", u32::from(c)),
+    };
+    name.chars().map(plain).collect()
 }
 
 /// The number of a sheet of this server.
@@ -163,8 +207,13 @@ fn number(file: &Path, stem: &str) -> Option<u64> {
     name.strip_prefix(stem)?.strip_prefix('-')?.strip_suffix(".cmd")?.parse().ok()
 }
 
-fn digest(commands: &[Command]) -> String {
+fn digest(host: &str, commands: &[Command], why: &[String]) -> String {
     let mut hash = Sha256::new();
+    for part in std::iter::once(host).chain(why.iter().map(String::as_str)) {
+        hash.update(part.len().to_le_bytes());
+        hash.update(part);
+    }
+    hash.update(commands.len().to_le_bytes());
     for command in commands {
         let input = command.stdin.as_deref().unwrap_or_default();
         for part in [command.line.as_bytes(), input] {
@@ -206,19 +255,20 @@ mod tests {
         let dir = tempfile::tempdir().unwrap();
         let drawer = Drawer::new(dir.path().join("by-hand"));
         let (ver, dirs) = ([Command::new("ver")], [Command::new("dir")]);
-        let first = drawer.sheet("NODE1", Runs::Again, &ver).unwrap();
-        assert_eq!(drawer.sheet("NODE1", Runs::Again, &ver).unwrap(), first);
+        let first = drawer.sheet("NODE1", Runs::Again, &ver, &[]).unwrap();
+        assert_eq!(drawer.sheet("NODE1", Runs::Again, &ver, &[]).unwrap(), first);
         for other in [
-            drawer.sheet("NODE1", Runs::Again, &dirs).unwrap(),
-            drawer.sheet("NODE10", Runs::Again, &ver).unwrap(),
-            drawer.sheet("NODE1", Runs::Once, &ver).unwrap(),
+            drawer.sheet("NODE1", Runs::Again, &dirs, &[]).unwrap(),
+            drawer.sheet("NODE10", Runs::Again, &ver, &[]).unwrap(),
+            drawer.sheet("NODE1", Runs::Once, &ver, &[]).unwrap(),
+            drawer.sheet("NODE1", Runs::Again, &ver, &["for something else".into()]).unwrap(),
         ] {
             assert_ne!(other.file, first.file);
             assert_ne!(other.tag, first.tag);
         }
         let file = fs::File::options().write(true).open(&first.file).unwrap();
         file.set_modified(SystemTime::now() - YOUNG).unwrap();
-        let anew = drawer.sheet("NODE1", Runs::Again, &ver).unwrap();
+        let anew = drawer.sheet("NODE1", Runs::Again, &ver, &[]).unwrap();
         assert_ne!(anew.tag, first.tag);
         assert!(!first.file.exists(), "what is too old lies around for nobody to carry");
         let mode = |path: &Path| fs::metadata(path).unwrap().permissions().mode() & 0o777;
@@ -226,17 +276,29 @@ mod tests {
     }
 
     #[test]
+    fn two_processes_do_not_share_sheets() {
+        let dir = tempfile::tempdir().unwrap();
+        let drawer = || Drawer::new(dir.path().to_owned());
+        let (first, second) = (drawer(), drawer());
+        first.sheet("N1", Runs::Again, &[Command::new("ver")], &[]).unwrap();
+        let why = second.sheet("N1", Runs::Again, &[Command::new("ver")], &[]).unwrap_err();
+        assert!(why.to_string().contains("another process"), "{why}");
+        drop(first);
+        second.sheet("N1", Runs::Again, &[Command::new("ver")], &[]).unwrap();
+    }
+
+    #[test]
     fn a_sheet_that_changes_something_is_handed_out_once_and_no_number_twice() {
         let dir = tempfile::tempdir().unwrap();
         let drawer = Drawer::new(dir.path().to_owned());
         let commands = [Command::new("mkdir C:\\x")];
-        let first = drawer.sheet("a/b", Runs::Once, &commands).unwrap();
-        let second = drawer.sheet("a/b", Runs::Once, &commands).unwrap();
-        assert_eq!(first.file.file_name().unwrap(), "a_b-1.cmd");
-        assert_eq!(second.file.file_name().unwrap(), "a_b-2.cmd");
+        let first = drawer.sheet("a/b", Runs::Once, &commands, &[]).unwrap();
+        let second = drawer.sheet("a/b", Runs::Once, &commands, &[]).unwrap();
+        assert_eq!(first.file.file_name().unwrap(), "a_2f_b-1.cmd");
+        assert_eq!(second.file.file_name().unwrap(), "a_2f_b-2.cmd");
         second.remove();
-        let third = drawer.sheet("a/b", Runs::Once, &commands).unwrap();
-        assert_eq!(third.file.file_name().unwrap(), "a_b-3.cmd");
+        let third = drawer.sheet("a/b", Runs::Once, &commands, &[]).unwrap();
+        assert_eq!(third.file.file_name().unwrap(), "a_2f_b-3.cmd");
         assert_eq!(third.answer().unwrap_err(), "it isn't there yet");
     }
 }

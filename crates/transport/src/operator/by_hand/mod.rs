@@ -9,3 +9,4 @@ mod drawer;
 pub mod sheet;
 
 pub use courier::{ByHand, Courier};
+pub use drawer::stem;

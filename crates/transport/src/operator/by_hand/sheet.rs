@@ -8,7 +8,11 @@
 //! Each output goes into a file of its own, and `type` adds it to the answer: WMIC writes UTF-16 when it writes to a file
 //! (own knowledge), and `type` gives that back in the console's code page.
 //!
-//! Markers carry the sheet's tag: an answer to another sheet, or a part of one, is never taken for an answer to this.
+//! Markers carry the sheet's tag: an answer to another sheet, or a part of one, is never taken for an answer to this. On
+//! a computer of another name than the server's a sheet does nothing and leaves no answer.
+//!
+//! A command whose output can't be opened isn't run, and the interpreter leaves the exit code of the one before (own
+//! knowledge; tests that were published say so of newer Windows). So each begins with a code that none ends with.
 
 use std::fmt::Write as _;
 
@@ -17,6 +21,9 @@ use crate::{Command, Exit};
 /// Longest line that `cmd.exe` takes (Microsoft, KB 830473: 8191 characters since Windows XP; a batch file's line has
 /// the same bound).
 const LINE_CHARS_MAX: usize = 8000;
+
+/// The exit code that stands before each command: one that still stands after it was not run.
+const NOT_RUN: u32 = 987_654_321;
 
 /// What every marker begins with.
 const MARK: &str = "kaketsugi-sheet";
@@ -49,6 +56,12 @@ pub enum Unanswered {
         "it was changed on its way: there is something where the marker `{0}` has to be, or it is there twice"
     )]
     Garbled(String),
+    /// A file of the sheet's was held by another program.
+    #[error(
+        "its command {0} was not run, because a file of the sheet's was in use; remove the .txt file on the server and run \
+         the sheet once more"
+    )]
+    NotRun(usize),
 }
 
 /// What one command left behind.
@@ -71,14 +84,23 @@ pub enum Runs {
     Once,
 }
 
-/// The batch file. `tag` holds letters, digits and hyphens.
+/// The batch file for the computer of this name. `tag` holds letters, digits and hyphens.
 ///
 /// # Errors
 /// The number of the first command that can't be written, from 0, and why.
-pub fn write(tag: &str, runs: Runs, commands: &[Command]) -> Result<Vec<u8>, (usize, Unwritable)> {
+pub fn write(
+    host: &str,
+    tag: &str,
+    runs: Runs,
+    commands: &[Command],
+) -> Result<Vec<u8>, (usize, Unwritable)> {
     let mark = format!("{MARK} {tag}");
     let out = r#""%~dpn0.txt""#;
-    let mut text = format!("@echo off\r\nrem {mark}: {} commands\r\n", commands.len());
+    let name = quotable(host).map_err(|why| (0, why))?;
+    let mut text = format!(
+        "@echo off\r\nrem {mark}: {} commands\r\nif /i not \"%COMPUTERNAME%\"==\"{name}\" goto wrong\r\n",
+        commands.len()
+    );
     if runs == Runs::Once {
         let _ = write!(text, "if exist {out} goto again\r\n");
     }
@@ -96,7 +118,7 @@ pub fn write(tag: &str, runs: Runs, commands: &[Command]) -> Result<Vec<u8>, (us
         }
         let _ = write!(
             text,
-            "{line}\r\nset KAKETSUGI_CODE=%errorlevel%\r\n\
+            "cmd /s /c \"exit {NOT_RUN}\"\r\n{line}\r\nset KAKETSUGI_CODE=%errorlevel%\r\n\
              >>{out} echo {mark} out {number}\r\n>>{out} type \"%~dpn0.out\"\r\n>>{out} echo.\r\n>>{out} echo {mark} err {number}\r\n>>{out} type \"%~dpn0.err\"\r\n\
              >>{out} echo.\r\n>>{out} echo {mark} code {number} %KAKETSUGI_CODE%\r\n"
         );
@@ -104,7 +126,9 @@ pub fn write(tag: &str, runs: Runs, commands: &[Command]) -> Result<Vec<u8>, (us
     let _ = write!(
         text,
         "del \"%~dpn0.out\"\r\ndel \"%~dpn0.err\"\r\nif exist \"%~dpn0.in\" del \"%~dpn0.in\"\r\n>>{out} echo {mark} end\r\n\
-         echo The answer is in %~dpn0.txt: bring it back as it is.\r\n"
+         echo The answer is in %~dpn0.txt: bring it back as it is.\r\n\
+         goto :eof\r\n:wrong\r\n\
+         echo This sheet is for {name}, and this is %COMPUTERNAME%; nothing was done. Run it on {name}.\r\n"
     );
     if runs == Runs::Once {
         let _ = write!(
@@ -142,6 +166,12 @@ fn escaped(line: &str, spelled: &[(char, Vec<u8>)]) -> Result<String, Unwritable
         }
     }
     Ok(text)
+}
+
+/// A computer's name as it stands between quotes.
+fn quotable(host: &str) -> Result<&str, Unwritable> {
+    let plain = |c: &char| c.is_ascii_graphic() && !"\"%^&|<>()!".contains(*c);
+    host.chars().find(|c| !plain(c)).map_or(Ok(host), |c| Err(Unwritable::Character(c)))
 }
 
 /// Lines that write a command's input into a file; none for an empty one.
@@ -197,6 +227,9 @@ pub fn read(tag: &str, count: usize, answer: &[u8]) -> Result<Vec<Answered>, Una
             split(after, format!("\r\n{mark} code {number} ").as_bytes()).ok_or_else(|| garbled("code"))?;
         let (code, after) = split(after, b"\r\n").ok_or_else(|| garbled("code"))?;
         let code = std::str::from_utf8(code).ok().and_then(exit_code).ok_or_else(|| garbled("code"))?;
+        if code == NOT_RUN {
+            return Err(Unanswered::NotRun(number));
+        }
         answers.push(Answered { exit: Exit::Code(code), stdout: stdout.to_vec(), stderr: stderr.to_vec() });
         rest = after;
     }

@@ -3,7 +3,7 @@
 use super::*;
 
 fn text(commands: &[Command]) -> String {
-    String::from_utf8(write("7-ab", Runs::Again, commands).unwrap()).unwrap()
+    String::from_utf8(write("NODE1", "7-ab", Runs::Again, commands).unwrap()).unwrap()
 }
 
 #[test]
@@ -26,7 +26,7 @@ fn input_is_written_line_by_line_and_an_empty_one_is_empty() {
 
 #[test]
 fn what_cannot_be_written_is_refused() {
-    let why = |command| write("t", Runs::Again, &[Command::new("ver"), command]).unwrap_err();
+    let why = |command| write("NODE1", "t", Runs::Again, &[Command::new("ver"), command]).unwrap_err();
     assert_eq!(why(Command::new("a\r\nb")), (1, Unwritable::Character('\r')));
     assert_eq!(why(Command::new("cluster group \"仮想\"")), (1, Unwritable::Character('仮')));
     assert!(matches!(why(Command::new("x".repeat(8100))), (1, Unwritable::Long(_))));
@@ -36,9 +36,33 @@ fn what_cannot_be_written_is_refused() {
 
 #[test]
 fn a_sheet_that_changes_something_runs_once() {
-    let text = String::from_utf8(write("t", Runs::Once, &[Command::new("ver")]).unwrap()).unwrap();
+    let text = String::from_utf8(write("NODE1", "t", Runs::Once, &[Command::new("ver")]).unwrap()).unwrap();
     assert!(text.find("goto again").unwrap() < text.find("begin").unwrap(), "{text}");
     assert!(text.find("goto :eof").unwrap() < text.find(":again\r\n").unwrap(), "{text}");
+}
+
+#[test]
+fn on_another_computer_a_sheet_does_nothing() {
+    for runs in [Runs::Again, Runs::Once] {
+        let text = String::from_utf8(write("NODE1", "t", runs, &[Command::new("ver")]).unwrap()).unwrap();
+        let asks = text.find("if /i not \"%COMPUTERNAME%\"==\"NODE1\" goto wrong\r\n").unwrap();
+        assert!(asks < text.find("begin").unwrap(), "{text}");
+        let (before, after) = text.split_once(":wrong\r\n").unwrap();
+        assert!(before.ends_with("goto :eof\r\n"), "{text}");
+        assert!(!after.contains(">>"), "no answer is written there: {text}");
+    }
+    for host in ["本社", "a b", "a%b", "a\"b", "a&b"] {
+        let why = write(host, "t", Runs::Again, &[]).unwrap_err();
+        assert!(matches!(why, (0, Unwritable::Character(_))), "{host}: {why:?}");
+    }
+}
+
+#[test]
+fn a_command_that_was_not_run_has_no_answer() {
+    let text = text(&[Command::new("ver"), Command::new("dir")]);
+    assert_eq!(text.matches("cmd /s /c \"exit 987654321\"\r\ncmd /s /c ^\"").count(), 2, "{text}");
+    let bytes = answer("7", &[(b"one", b"", "0"), (b"one", b"", "987654321")]);
+    assert_eq!(read("7", 2, &bytes), Err(Unanswered::NotRun(2)));
 }
 
 fn answer(tag: &str, outputs: &[(&[u8], &[u8], &str)]) -> Vec<u8> {
@@ -103,7 +127,7 @@ fn names_are_written_in_the_node_s_code_page() {
     let mut command = Command::new("cluster group \"表\" /prop");
     // In code page 932 its second byte is that of a backslash.
     command.spelled = vec![('表', vec![0x95, 0x5c])];
-    let bytes = write("t", Runs::Again, &[Command::new("ver"), command]).unwrap();
+    let bytes = write("NODE1", "t", Runs::Again, &[Command::new("ver"), command]).unwrap();
     let line = b"cmd /s /c ^\"cluster group ^\"\x95\x5c^\" /prop^\" <nul";
     assert_eq!(occurrences(&bytes, line), 1, "{}", String::from_utf8_lossy(&bytes));
 }
