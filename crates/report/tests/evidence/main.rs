@@ -203,8 +203,9 @@ fn what_a_claim_rests_on_is_said() {
     let word = Basis::Word { who: Some("Sato Hanako".into()) };
     assert_eq!(rests(examples::pacemaker(), Machines::Real), [Basis::Probe]);
     assert_eq!(rests(examples::pacemaker(), Machines::Emulated), [Basis::Emulation]);
-    // Over the operator transport people's eyes are all there is.
-    assert_eq!(rests(examples::exchange(), Machines::Real), [Basis::Word { who: None }, word.clone()]);
+    // Over the operator transport all is what people do, and the answers that they carry.
+    let by_hand = [word.clone(), Basis::Carried, Basis::PersonAndCarried];
+    assert_eq!(rests(examples::exchange(), Machines::Real), by_hand);
     let mut over_ssh = examples::exchange();
     for server in over_ssh.estate.servers.values_mut() {
         server.transport = kaketsugi_estate::TransportKind::Ssh;
