@@ -25,6 +25,11 @@ pub enum Ending {
     NotAllRestored,
 }
 
+impl Ending {
+    pub(crate) const ALL: [Self; 5] =
+        [Self::Finished, Self::FinishedAfterResume, Self::Restored, Self::NeedsNewPlan, Self::NotAllRestored];
+}
+
 impl fmt::Display for Ending {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(match self {

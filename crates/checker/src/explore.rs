@@ -1,6 +1,7 @@
 //! Every way that faults and crashes can lead, by stateright.
 
-use std::collections::{BTreeMap, BTreeSet, VecDeque};
+use std::collections::BTreeSet;
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 
 use kaketsugi_estate::Snapshot;
@@ -8,9 +9,10 @@ use kaketsugi_plan::{Plan, StepId};
 use kaketsugi_run::{End, Want};
 use stateright::{Checker, HasDiscoveries, Model, Property};
 
-use crate::coverage::{Cell, Ending};
+use crate::coverage::Ending;
 use crate::faults::{self, Injection};
 use crate::host::{self, Way};
+use crate::ledger::{Edge, Ledger};
 use crate::rules::{self, Broken};
 use crate::state::State;
 use crate::walk::{Walked, walk, ways};
@@ -31,8 +33,8 @@ const SURVIVES: &str = "a run in which something failed finishes";
 /// What happens next.
 #[derive(Debug, Clone, PartialEq, Eq)]
 enum Act {
-    /// The host answers.
-    Go(Way),
+    /// The host answers. What comes of it is there already where it had to be known to find the crashes amid it.
+    Go(Way, Option<Box<State>>),
     /// The controller crashes, and somebody resumes the run.
     Crash,
     /// Something goes wrong.
@@ -45,40 +47,20 @@ enum Act {
     GiveUp,
 }
 
-type CellKey = (StepId, FaultKind, Moment);
-
-/// What was explored, for the coverage table.
-#[derive(Default)]
-struct Ledger {
-    edges: BTreeMap<u64, Vec<(Edge, u64)>>,
-    endings: BTreeMap<u64, Ending>,
-    cells: BTreeMap<CellKey, BTreeSet<(u64, u64)>>,
-    crashes: BTreeMap<StepId, BTreeSet<u64>>,
-    dead_ends: BTreeMap<StepId, BTreeSet<String>>,
-    /// What is there where a run has been restored, each once.
-    left: BTreeMap<u64, Snapshot>,
-    over: bool,
-}
-
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum Edge {
-    Plain,
-    Crash,
-    Resume,
-}
-
 struct Explorer {
     first: State,
     bounds: Bounds,
     ledger: Arc<Mutex<Ledger>>,
-    /// What came of the plain answers to the state that was looked at last: `actions` needs it, and `next_state` too.
-    answered: Mutex<(u64, Vec<(Way, State)>)>,
+    /// How many states were looked at.
+    states: AtomicUsize,
+    over: AtomicBool,
 }
 
 impl Explorer {
-    fn act(&self, state: &State, act: &Act) -> State {
+    fn act(state: &State, act: &Act) -> State {
         match act {
-            Act::Go(way) => self.answered(state, *way).unwrap_or_else(|| host::go(state, *way).0),
+            Act::Go(_, Some(next)) => State::clone(next),
+            Act::Go(way, None) => host::go(state, *way).0,
             Act::Inject(injection) => faults::inject(state, injection),
             Act::Crash => {
                 let mut next = state.clone();
@@ -105,17 +87,11 @@ impl Explorer {
         }
     }
 
-    fn answered(&self, state: &State, way: Way) -> Option<State> {
-        let answered = self.answered.lock().unwrap_or_else(PoisonError::into_inner);
-        let of_this = answered.0 == state.key();
-        answered.1.iter().find(|(known, _)| of_this && *known == way).map(|(_, next)| next.clone())
-    }
-
     fn note(&self, state: &State, act: &Act, next: &State) {
         let mut ledger = self.ledger.lock().unwrap_or_else(PoisonError::into_inner);
         let step = || state.run.current().map_or_else(|| StepId::new("end"), |s| s.id.clone());
         let edge = match act {
-            Act::Crash | Act::Go(Way { crash_after: Some(_), .. }) => Edge::Crash,
+            Act::Crash | Act::Go(Way { crash_after: Some(_), .. }, _) => Edge::Crash,
             Act::Resume => Edge::Resume,
             _ => Edge::Plain,
         };
@@ -131,12 +107,12 @@ impl Explorer {
                 let key = (step(), injection.kind, injection.moment);
                 ledger.cells.entry(key).or_default().insert((state.key(), next.key()));
             }
-            Act::Go(_) if state.faults == 0 => {
+            Act::Go(..) if state.faults == 0 => {
                 let key = (step(), FaultKind::None, Moment::Before);
                 ledger.cells.entry(key).or_default().insert((state.key(), next.key()));
-                ledger.edges.entry(state.key()).or_default().push((edge, next.key()));
+                ledger.edges.push((state.key(), edge, next.key()));
             }
-            _ => ledger.edges.entry(state.key()).or_default().push((edge, next.key())),
+            _ => ledger.edges.push((state.key(), edge, next.key())),
         }
         if let Some(ending) = next.ending {
             ledger.endings.insert(next.key(), ending);
@@ -156,6 +132,7 @@ impl Model for Explorer {
     }
 
     fn actions(&self, state: &State, acts: &mut Vec<Act>) {
+        self.states.fetch_add(1, Ordering::Relaxed);
         if state.violation.is_some() || state.ending.is_some() {
             return;
         }
@@ -170,12 +147,10 @@ impl Model for Explorer {
             }
             return;
         }
-        let tried = state.run.current().and_then(|s| state.run.steps().get(&s.id)).map_or(0, |s| s.attempts);
+        let tried = state.run.current().and_then(|s| state.run.state(&s.id)).map_or(0, |s| s.attempts);
         // The last resumes at a step are spared, so that what they lead to is seen.
         let crashes = state.run.begun() && tried < ATTEMPTS_MAX && state.resumes <= RESUMES_MAX / 2;
-        let mut answered = Vec::new();
         for way in ways(state) {
-            acts.push(Act::Go(way));
             let (next, records) = host::go(state, way);
             if crashes {
                 let worked = next.world() != state.world() || next.job.is_some() && next.job != state.job;
@@ -183,12 +158,11 @@ impl Model for Explorer {
                 // before the first one, where work was done that isn't journalled yet.
                 let from = if worked && !records.is_empty() { 0 } else { 1 };
                 for kept in from..records.len() {
-                    acts.push(Act::Go(Way { crash_after: Some(kept), ..way }));
+                    acts.push(Act::Go(Way { crash_after: Some(kept), ..way }, None));
                 }
             }
-            answered.push((way, next));
+            acts.push(Act::Go(way, Some(Box::new(next))));
         }
-        *self.answered.lock().unwrap_or_else(PoisonError::into_inner) = (state.key(), answered);
         let locking = matches!(state.run.next(), Want::Lock { .. } | Want::Ended(_));
         if crashes && !locking {
             acts.push(Act::Crash);
@@ -199,7 +173,7 @@ impl Model for Explorer {
     }
 
     fn next_state(&self, state: &State, act: Act) -> Option<State> {
-        let mut next = self.act(state, &act);
+        let mut next = Self::act(state, &act);
         if next.resumed_at.is_some_and(|at| next.progress().0 > at.0) {
             // The resume has led on: from here it doesn't matter any more that there was one.
             next.resumed_at = None;
@@ -228,9 +202,9 @@ impl Model for Explorer {
     }
 
     fn within_boundary(&self, _: &State) -> bool {
-        let mut ledger = self.ledger.lock().unwrap_or_else(PoisonError::into_inner);
-        ledger.over |= ledger.edges.len() >= self.bounds.states_max;
-        !ledger.over
+        let within = self.states.load(Ordering::Relaxed) < self.bounds.states_max;
+        self.over.fetch_or(!within, Ordering::Relaxed);
+        within
     }
 }
 
@@ -241,28 +215,52 @@ pub(crate) fn explore(
     walked: &Walked,
     replan: Option<&crate::Replan<'_>>,
 ) -> Verdict {
+    // How many there are makes a difference to how soon it is known that all is well, and to nothing else.
+    let threads = std::thread::available_parallelism().map_or(1, usize::from);
+    let verdict = explore_by(threads, plan, bounds, walked, replan);
+    if threads > 1 && matches!(verdict.outcome, Outcome::Violation(_)) {
+        // Who came upon it first is chance then. One alone comes upon the shortest way, each time.
+        return explore_by(1, plan, bounds, walked, replan);
+    }
+    verdict
+}
+
+fn explore_by(
+    threads: usize,
+    plan: &Arc<Plan>,
+    bounds: &Bounds,
+    walked: &Walked,
+    replan: Option<&crate::Replan<'_>>,
+) -> Verdict {
     let ledger = Arc::new(Mutex::new(Ledger::default()));
     let explorer = Explorer {
         first: walked.first.clone(),
         bounds: *bounds,
         ledger: Arc::clone(&ledger),
-        answered: Mutex::new((0, Vec::new())),
+        states: AtomicUsize::new(0),
+        over: AtomicBool::new(false),
     };
-    let checker =
-        explorer.checker().finish_when(HasDiscoveries::AnyOf(BTreeSet::from([SAFE]))).spawn_bfs().join();
+    let checker = explorer
+        .checker()
+        .threads(threads)
+        .finish_when(HasDiscoveries::AnyOf(BTreeSet::from([SAFE])))
+        .spawn_bfs()
+        .join();
     let (states, transitions) = (checker.unique_state_count(), checker.state_count());
-    let counter_example = checker.discovery(SAFE).map(|path| trace(checker.model(), plan, path.into_vec()));
-    let shown = |name| checker.discovery(name).is_some();
-    let over = ledger.lock().unwrap_or_else(PoisonError::into_inner).over;
+    let over = checker.model().over.load(Ordering::Relaxed);
+    let counter_example = checker.discovery(SAFE).map(|path| trace(plan, path.into_vec()));
+    // To put a way together, states are made and noted again: the ledger is free for that until here.
+    let [finishes, survives] = [FINISHES, SURVIVES].map(|name| checker.discovery(name).is_some());
     let vacuous = |what: &str| Trace {
         sentences: Vec::new(),
         violation: Broken::Vacuous { what: what.into() }.plainly(),
     };
+    let ledger = ledger.lock().unwrap_or_else(PoisonError::into_inner);
     let outcome = match counter_example {
         Some(trace) => Outcome::Violation(trace),
         None if over => Outcome::OverBound,
-        None if !shown(FINISHES) => Outcome::Violation(vacuous("no run finishes")),
-        None if bounds.faults_max > 0 && !shown(SURVIVES) => {
+        None if !finishes => Outcome::Violation(vacuous("no run finishes")),
+        None if bounds.faults_max > 0 && !survives => {
             Outcome::Violation(vacuous("no run in which something failed finishes"))
         }
         None => match replan.and_then(|replan| no_way_on(&ledger, replan)) {
@@ -270,15 +268,13 @@ pub(crate) fn explore(
             None => Outcome::Safe,
         },
     };
-    let ledger = ledger.lock().unwrap_or_else(PoisonError::into_inner);
-    let coverage = Coverage::new(plan, cells(&ledger), &walked.due);
+    let coverage = Coverage::new(plan, ledger.cells(), &walked.due);
     let needs_new_plan = ledger.dead_ends.clone();
     Verdict { plan: plan.hash(), bounds: *bounds, outcome, coverage, needs_new_plan, states, transitions }
 }
 
 /// Makes a new plan from everything that a stopped and restored run can leave behind, and walks it.
-fn no_way_on(ledger: &Mutex<Ledger>, replan: &crate::Replan<'_>) -> Option<Trace> {
-    let ledger = ledger.lock().unwrap_or_else(PoisonError::into_inner);
+fn no_way_on(ledger: &Ledger, replan: &crate::Replan<'_>) -> Option<Trace> {
     ledger.left.values().find_map(|snapshot| {
         let why = match replan(snapshot) {
             Err(why) => format!("no new plan can be made: {why}"),
@@ -302,51 +298,8 @@ fn after_a_stop(snapshot: &Snapshot, mut trace: Trace) -> Trace {
     Trace { sentences: there, ..trace }
 }
 
-/// The cells, with the ends that are reached from each.
-fn cells(ledger: &Ledger) -> BTreeMap<CellKey, Cell> {
-    let plain = ends(ledger, false);
-    let crashing = ends(ledger, true);
-    let mut cells: BTreeMap<CellKey, Cell> = BTreeMap::new();
-    for (key, places) in &ledger.cells {
-        let cell = cells.entry(key.clone()).or_default();
-        cell.places = u32::try_from(places.len()).unwrap_or(u32::MAX);
-        for (_, next) in places {
-            cell.ends.extend(plain.get(next).into_iter().flatten());
-            cell.ends_with_crashes.extend(crashing.get(next).into_iter().flatten());
-        }
-    }
-    for (step, places) in &ledger.crashes {
-        let cell = cells.entry((step.clone(), FaultKind::None, Moment::Before)).or_default();
-        cell.crashes = u32::try_from(places.len()).unwrap_or(u32::MAX);
-    }
-    cells
-}
-
-/// The ends that can be reached from each state without another fault.
-fn ends(ledger: &Ledger, with_crashes: bool) -> BTreeMap<u64, BTreeSet<Ending>> {
-    let mut before: BTreeMap<u64, Vec<(Edge, u64)>> = BTreeMap::new();
-    for (from, edges) in &ledger.edges {
-        for (edge, to) in edges {
-            if with_crashes || *edge != Edge::Crash {
-                before.entry(*to).or_default().push((*edge, *from));
-            }
-        }
-    }
-    let mut ends: BTreeMap<u64, BTreeSet<Ending>> = BTreeMap::new();
-    let mut todo: VecDeque<(u64, Ending)> = ledger.endings.iter().map(|(k, e)| (*k, *e)).collect();
-    while let Some((state, ending)) = todo.pop_front() {
-        if ends.entry(state).or_default().insert(ending) {
-            todo.extend(before.get(&state).into_iter().flatten().map(|(edge, from)| {
-                let resumed = *edge == Edge::Resume && ending == Ending::Finished;
-                (*from, if resumed { Ending::FinishedAfterResume } else { ending })
-            }));
-        }
-    }
-    ends
-}
-
 /// A way in sentences.
-fn trace(explorer: &Explorer, plan: &Plan, path: Vec<(State, Option<Act>)>) -> Trace {
+fn trace(plan: &Plan, path: Vec<(State, Option<Act>)>) -> Trace {
     let mut sentences = Vec::new();
     let mut violation = None;
     for (state, act) in &path {
@@ -354,7 +307,7 @@ fn trace(explorer: &Explorer, plan: &Plan, path: Vec<(State, Option<Act>)>) -> T
         let Some(act) = act else { continue };
         let records = |way: Way| host::go(state, way).1;
         match act {
-            Act::Go(way) => {
+            Act::Go(way, _) => {
                 sentences.extend(records(*way).iter().map(|r| words::record(plan, r)));
                 if way.restart_asked {
                     sentences.push("The installer will ask for a restart.".into());
@@ -376,7 +329,7 @@ fn trace(explorer: &Explorer, plan: &Plan, path: Vec<(State, Option<Act>)>) -> T
             }
             Act::GiveUp => sentences.push("The run stays stopped: a new plan is needed.".into()),
         }
-        violation = explorer.act(state, act).violation.as_deref().cloned().or(violation);
+        violation = Explorer::act(state, act).violation.as_deref().cloned().or(violation);
     }
     // A discovery of the property is a state with a violation.
     let violation = violation.unwrap_or_else(|| Broken::NoProgress.plainly());

@@ -41,7 +41,7 @@ pub(crate) enum Injected {
 pub(crate) fn possible(state: &State) -> Vec<Injection> {
     let mut all = Vec::new();
     let Some(step) = state.run.current() else { return all };
-    let open = state.run.steps().get(&step.id).is_some_and(|s| s.open);
+    let open = state.run.state(&step.id).is_some_and(|s| s.open);
     let at_work = state.job.as_ref().is_some_and(|j| j.step == step.id && j.is == JobState::Running);
     match state.run.next() {
         Want::Probe { .. } if !open => {
@@ -118,10 +118,11 @@ fn first_command(state: &State, step: &Step, attempt: u32) -> Option<Command> {
 /// What can go wrong with the command that is about to be begun.
 fn mishaps(state: &State, step: &Step, attempt: u32, all: &mut Vec<Injection>) {
     let Some(command) = first_command(state, step, attempt) else { return };
-    if state.world().command(&command).is_err() {
+    let effect = state.scene.command(&command);
+    if effect.after.is_err() {
         return;
     }
-    let has_middle = !state.world().midway(&command).is_empty();
+    let has_middle = !effect.midway.is_empty();
     let installs = matches!(command, Command::Install { .. });
     let restarts = matches!(command, Command::Restart { .. });
     let by_person = asks_person(step);
@@ -175,8 +176,9 @@ fn people(step: &Step, all: &mut Vec<Injection>) {
 /// Resources that can't start where the command that is about to be begun will start them.
 fn starts(state: &State, step: &Step, attempt: u32, all: &mut Vec<Injection>) {
     let Some(command) = first_command(state, step, attempt) else { return };
-    let Ok(after) = state.world().command(&command) else { return };
-    let (before, after) = (state.scene.snapshot(), after.observe());
+    let effect = state.scene.command(&command);
+    let Ok(after) = &effect.after else { return };
+    let (before, after) = (state.scene.snapshot(), after.snapshot());
     for (id, cluster) in &after.clusters {
         for (name, group) in cluster.groups.iter().filter(|(_, g)| g.role == GroupRole::Service) {
             let was = before.clusters.get(id).and_then(|c| c.groups.get(name));
@@ -225,7 +227,7 @@ pub(crate) fn inject(state: &State, injection: &Injection) -> State {
         Injected::Estate(fault) => {
             let mut next = state.clone();
             let failing = failing_node(state, fault);
-            next.set_world(state.world().fault(fault));
+            next.set_scene(state.scene.fault(fault));
             if let Some(node) = &failing {
                 end_work_on(&mut next, node);
             }

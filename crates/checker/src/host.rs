@@ -4,12 +4,13 @@ use std::sync::Arc;
 
 use kaketsugi_plan::{Actor, Step, StepId};
 use kaketsugi_run::{End, Input, Mode, Record, Want};
-use kaketsugi_world::{Command, Mishap, World};
+use kaketsugi_world::{Command, Mishap};
 
 use crate::coverage::Ending;
 use crate::faults::PersonFault;
 use crate::person;
 use crate::rules::{self, Broken};
+use crate::scene::Scene;
 use crate::state::{Job, JobState, State};
 use crate::translate::{self, Attempt};
 
@@ -129,15 +130,15 @@ fn finish(state: &mut State, end: &End) {
 
 fn answer(state: &mut State, want: &Want, way: Way) -> Input {
     match want {
-        Want::Look => Input::Seen(Box::new(state.seen())),
+        Want::Look => Input::Seen(state.seen()),
         Want::Lock { .. } => Input::Locked,
         Want::Unlock { .. } => Input::Unlocked,
         Want::Probe { .. } | Want::Soak { .. } if state.idle && person::carrier_is_at_work(state) => {
             go_on(state);
-            Input::Seen(Box::new(state.seen()))
+            Input::Seen(state.seen())
         }
         Want::Probe { .. } | Want::Soak { .. } => {
-            let last = Box::new(state.seen());
+            let last = state.seen();
             if state.idle { Input::TimeOver { last: Some(last) } } else { Input::Seen(last) }
         }
         Want::Begin { step, attempt, .. } => begin(state, step, *attempt, way),
@@ -208,19 +209,16 @@ pub(crate) fn start(state: &mut State, step: &Step, attempt: u32, way: Way) {
         set_job(state, JobState::Ended(0));
         return;
     };
-    let before = state.world().clone();
-    let (world, is) = match way.mishap {
+    let before = Arc::clone(&state.scene);
+    let amid = |mishap| before.world.mishap(&first, mishap).map_or(Arc::clone(&before), Scene::new);
+    let (scene, is) = match way.mishap {
         Some(Mishap::FailsBefore) => (before, JobState::Ended(1)),
-        Some(mishap @ Mishap::FailsHalfway) => {
-            (before.mishap(&first, mishap).unwrap_or(before), JobState::Ended(1))
-        }
-        Some(mishap @ Mishap::Hangs) => (before.mishap(&first, mishap).unwrap_or(before), JobState::Hung),
-        Some(mishap @ Mishap::FileInUse) => {
-            (before.mishap(&first, mishap).unwrap_or(before), JobState::Ended(3010))
-        }
+        Some(mishap @ Mishap::FailsHalfway) => (amid(mishap), JobState::Ended(1)),
+        Some(mishap @ Mishap::Hangs) => (amid(mishap), JobState::Hung),
+        Some(mishap @ Mishap::FileInUse) => (amid(mishap), JobState::Ended(3010)),
         // Done with the answer lost: whatever took long has ended when somebody asks.
-        Some(Mishap::AnswerLost) => match before.command(&first) {
-            Ok(world) => (world, JobState::Ended(0)),
+        Some(Mishap::AnswerLost) => match &before.command(&first).after {
+            Ok(after) => (Arc::clone(after), JobState::Ended(0)),
             Err(_) => (before, JobState::Ended(1)),
         },
         Some(Mishap::ConnectionDrops) | None => {
@@ -229,33 +227,30 @@ pub(crate) fn start(state: &mut State, step: &Step, attempt: u32, way: Way) {
         }
     };
     state.ailing |= is == JobState::Hung;
-    state.set_world(world);
+    state.set_scene(scene);
     set_job(state, is);
     note_harm(state, step);
 }
 
 /// The first of what is left goes to work; what has no middle is done at once.
-fn enter(state: &mut State, mut world: World) {
+fn enter(state: &mut State, mut scene: Arc<Scene>) {
     let mut left = state.job.as_ref().map(|j| j.left.clone()).unwrap_or_default();
     let mut is = JobState::Ended(0);
     while let Some(first) = left.first() {
-        let after = match world.command(first) {
-            Ok(after) => after,
-            Err(_) => {
-                is = JobState::Ended(1);
-                break;
-            }
+        let effect = scene.command(first);
+        let Ok(after) = &effect.after else {
+            is = JobState::Ended(1);
+            break;
         };
-        let midway = world.midway(first).into_iter().find(|m| *m != after);
-        if let Some(midway) = midway {
-            world = midway;
+        if let Some(midway) = effect.midway.iter().find(|m| m.world != after.world) {
+            scene = Arc::clone(midway);
             is = JobState::Running;
             break;
         }
-        world = after;
+        scene = Arc::clone(after);
         left.remove(0);
     }
-    state.set_world(world);
+    state.set_scene(scene);
     if let Some(job) = &mut state.job {
         job.left = left;
         job.is = is;
@@ -274,8 +269,8 @@ pub(crate) fn go_on(state: &mut State) {
     let Some(job) = &mut state.job else { return };
     let Some(first) = (!job.left.is_empty()).then(|| job.left.remove(0)) else { return };
     let restarts = matches!(first, Command::Restart { .. });
-    let world = state.world().finish(&first);
-    enter(state, world);
+    let finished = Scene::new(state.world().finish(&first));
+    enter(state, finished);
     if restarts {
         // The restart ends the very job that ordered it.
         set_job(state, JobState::Vanished);
@@ -283,7 +278,7 @@ pub(crate) fn go_on(state: &mut State) {
 }
 
 fn no_answer(state: &State) -> Input {
-    if state.idle { Input::TimeOver { last: Some(Box::new(state.seen())) } } else { Input::NoAnswer }
+    if state.idle { Input::TimeOver { last: Some(state.seen()) } } else { Input::NoAnswer }
 }
 
 fn poll(state: &mut State, id: &StepId, attempt: u32) -> Input {
@@ -309,7 +304,7 @@ fn poll(state: &mut State, id: &StepId, attempt: u32) -> Input {
                 _ => Input::Runs,
             }
         }
-        JobState::Hung if state.idle => Input::TimeOver { last: Some(Box::new(state.seen())) },
+        JobState::Hung if state.idle => Input::TimeOver { last: Some(state.seen()) },
         JobState::Hung => Input::Runs,
         JobState::Ended(code) => Input::Ended { code, output: String::new() },
         JobState::Vanished => Input::Vanished { output: String::new() },

@@ -13,6 +13,7 @@
 //! | may this be ordered; is the goal reached? | `rules` |
 //! | does the plan do what it says when nothing goes wrong? | `walk` |
 //! | what can come of it when something does? | `explore` |
+//! | which ends can be reached from where? | `ledger` |
 //! | what is found, in words? | `verdict`, `words` |
 //! | does a real cluster do what the world says? | `prediction` |
 //!
@@ -23,9 +24,11 @@ mod explore;
 mod faults;
 mod host;
 mod kinds;
+mod ledger;
 mod person;
 mod prediction;
 mod rules;
+mod scene;
 mod state;
 mod translate;
 mod verdict;

@@ -32,13 +32,12 @@ pub(crate) fn ask(state: &mut State, id: &StepId, attempt: u32, way: Way) -> Inp
         Some(PersonFault::Forgets) | None => {}
     }
     let begun = state.job.as_ref().filter(|j| is_of(j, id, attempt)).map(|j| j.is);
-    let last = |state: &State| Box::new(state.seen());
     match begun {
         None => {
             start(state, step, attempt, way);
             // The machine looks at what is half done, and must not take it for done.
             if state.job.as_ref().is_some_and(|j| j.is == JobState::Running) {
-                Input::Seen(last(state))
+                Input::Seen(state.seen())
             } else {
                 said(state, done, way)
             }
@@ -46,13 +45,13 @@ pub(crate) fn ask(state: &mut State, id: &StepId, attempt: u32, way: Way) -> Inp
         Some(JobState::Running) => {
             go_on(state);
             match state.job.as_ref().map(|j| j.is) {
-                Some(JobState::Running) => Input::Seen(last(state)),
+                Some(JobState::Running) => Input::Seen(state.seen()),
                 _ => said(state, done, way),
             }
         }
         Some(JobState::Ended(0 | 3010)) => done,
-        Some(JobState::Hung) if !state.idle => Input::Seen(last(state)),
-        Some(JobState::Hung) => Input::TimeOver { last: Some(last(state)) },
+        Some(JobState::Hung) if !state.idle => Input::Seen(state.seen()),
+        Some(JobState::Hung) => Input::TimeOver { last: Some(state.seen()) },
         Some(JobState::Ended(_) | JobState::Vanished) => Input::PersonCannot { why: "it didn't work".into() },
     }
 }
@@ -61,7 +60,7 @@ fn said(state: &State, done: Input, way: Way) -> Input {
     match state.job.as_ref().map(|j| j.is) {
         // A person restarts a node and waits for it.
         Some(JobState::Ended(0 | 3010) | JobState::Vanished) if way.person == Some(PersonFault::Forgets) => {
-            Input::Seen(Box::new(state.seen()))
+            Input::Seen(state.seen())
         }
         Some(JobState::Ended(0 | 3010) | JobState::Vanished) => done,
         _ => Input::PersonCannot { why: "it didn't work".into() },

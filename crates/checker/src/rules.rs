@@ -78,13 +78,15 @@ pub(crate) fn ordered(state: &State, step: &Step, commands: &[Command]) -> Optio
     }
     let before = state.world();
     let mut states = Vec::new();
-    let mut world = before.clone();
+    let mut scene = Arc::clone(&state.scene);
     for command in commands {
-        states.extend(world.midway(command));
-        let Ok(after) = world.command(command) else { break };
-        states.push(after.clone());
-        world = after;
+        let effect = scene.command(command);
+        states.extend(effect.midway.iter().cloned());
+        let Ok(after) = &effect.after else { break };
+        states.push(Arc::clone(after));
+        scene = Arc::clone(after);
     }
+    let states: Vec<&World> = states.iter().map(|s| &s.world).collect();
     for cluster in state.run.plan().snapshot.clusters.keys() {
         if before.has_quorum(cluster) && states.iter().any(|s| !s.has_quorum(cluster)) {
             return Some(Broken::QuorumLost { cluster: cluster.clone() });
@@ -120,18 +122,14 @@ fn stale_evidence(state: &State, step: &Step) -> Option<EvidenceKind> {
 
 /// Nodes of a cluster that don't carry groups.
 fn out(world: &World, cluster: &ClusterId, nodes: impl Iterator<Item = ServerId>) -> BTreeSet<ServerId> {
-    let seen = world.observe();
-    let known = seen.clusters.get(cluster);
-    nodes
-        .filter(|n| known.and_then(|c| c.nodes.get(n)).is_none_or(|n| n.state != NodeState::Online))
-        .collect()
+    nodes.filter(|n| world.node_state(cluster, n) != Some(NodeState::Online)).collect()
 }
 
 fn two_out(
     state: &State,
     cluster: &ClusterId,
     before: &World,
-    after: &[World],
+    after: &[&World],
 ) -> Option<BTreeSet<ServerId>> {
     let seen = state.run.plan().snapshot.clusters.get(cluster)?;
     // What was out when the plan was made isn't the run's doing.
@@ -147,12 +145,12 @@ fn undeclared_interruptions(
     state: &State,
     step: &Step,
     before: &World,
-    after: &[World],
+    after: &[&World],
 ) -> BTreeSet<GroupId> {
     let mut cut = BTreeSet::new();
     for cluster in state.run.plan().snapshot.clusters.keys() {
         for group in before.serving(cluster) {
-            let moved = |w: &World| w.owner(cluster, &group) != before.owner(cluster, &group);
+            let moved = |w: &&World| w.owner(cluster, &group) != before.owner(cluster, &group);
             if after.iter().any(|w| !w.serves(cluster, &group) || moved(w)) {
                 cut.insert(group);
             }

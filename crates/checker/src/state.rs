@@ -1,7 +1,7 @@
 //! A state of the exploration: the world, the run machine, and what lies between them.
 
 use std::hash::{DefaultHasher, Hash, Hasher};
-use std::sync::{Arc, OnceLock};
+use std::sync::Arc;
 
 use kaketsugi_estate::{Millis, ServerId, Snapshot};
 use kaketsugi_plan::StepId;
@@ -10,30 +10,7 @@ use kaketsugi_world::{Command, World};
 
 use crate::coverage::Ending;
 use crate::rules::Violation;
-
-/// A world with what was computed from it.
-#[derive(Debug)]
-pub(crate) struct Scene {
-    pub(crate) world: World,
-    hash: u64,
-    snapshot: OnceLock<Snapshot>,
-}
-
-impl Scene {
-    pub(crate) fn new(world: World) -> Arc<Self> {
-        let mut hasher = DefaultHasher::new();
-        world.hash_but_boots(&mut hasher);
-        Arc::new(Self { hash: hasher.finish(), world, snapshot: OnceLock::new() })
-    }
-
-    pub(crate) fn hash(&self) -> u64 {
-        self.hash
-    }
-
-    pub(crate) fn snapshot(&self) -> &Snapshot {
-        self.snapshot.get_or_init(|| self.world.observe())
-    }
-}
+use crate::scene::Scene;
 
 /// Work that was begun under its handle, on a node or by a person.
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
@@ -119,15 +96,23 @@ impl State {
         }
     }
 
+    pub(crate) fn set_scene(&mut self, scene: Arc<Scene>) {
+        if *self.world() != scene.world {
+            self.scene = scene;
+        }
+    }
+
     pub(crate) fn key(&self) -> u64 {
         self.key
     }
 
     /// What probes see now, by the controller's clock.
-    pub(crate) fn seen(&self) -> Snapshot {
-        let mut snapshot = self.scene.snapshot().clone();
-        snapshot.taken_at = self.clock();
-        snapshot
+    pub(crate) fn seen(&self) -> Arc<Snapshot> {
+        let snapshot = self.scene.snapshot();
+        if self.late {
+            return Arc::new(Snapshot { taken_at: self.clock(), ..Snapshot::clone(snapshot) });
+        }
+        Arc::clone(snapshot)
     }
 
     /// The controller's clock. Time isn't explored but for one long pause, after which evidence is too old.
@@ -140,7 +125,7 @@ impl State {
     /// How far the run is: a resume that doesn't change this has made no progress.
     pub(crate) fn progress(&self) -> (usize, u32, bool) {
         let settled = self.run.progress().0;
-        let current = self.run.current().and_then(|s| self.run.steps().get(&s.id));
+        let current = self.run.current().and_then(|s| self.run.state(&s.id));
         (settled, current.map_or(0, |s| s.attempts), current.is_some_and(|s| s.open))
     }
 
@@ -148,7 +133,7 @@ impl State {
     /// is another than when a step began, and what [`Alike`] leaves out.
     pub(crate) fn seal(&mut self) {
         let mut h = DefaultHasher::new();
-        self.scene.hash.hash(&mut h);
+        self.scene.hash().hash(&mut h);
         let seen = self.scene.snapshot();
         let boots = seen.servers.iter().filter_map(|(id, s)| Some((id, s.boot.as_ref()?))).collect();
         self.alike.hash(&self.run, &boots, &mut h);

@@ -19,7 +19,7 @@ pub struct Bounds {
 
 impl Default for Bounds {
     fn default() -> Self {
-        Self { faults_max: 1, states_max: 2_000_000 }
+        Self { faults_max: 1, states_max: 5_000_000 }
     }
 }
 

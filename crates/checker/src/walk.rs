@@ -114,7 +114,7 @@ impl Walker {
     /// What one node's failure would take down, compared with what the step that is carried out now says.
     fn exposures(&mut self, state: &State) -> Result<(), Violation> {
         let Some(step) = state.run.current() else { return Ok(()) };
-        let open = state.run.steps().get(&step.id).is_some_and(|s| s.open);
+        let open = state.run.state(&step.id).is_some_and(|s| s.open);
         let started = state.job.as_ref().is_some_and(|j| j.step == step.id);
         if !open || started {
             return Ok(());

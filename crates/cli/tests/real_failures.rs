@@ -227,5 +227,5 @@ fn a_broken_package() {
 /// Whether the youngest run has a step of this name in work.
 fn in_work(bench: &Bench, name: &str) -> bool {
     let Ok((_, run, _)) = kaketsugi_runner::Store::new(bench.path("runs")).open("last") else { return false };
-    run.steps().iter().any(|(id, state)| id.as_str().starts_with(name) && state.open)
+    run.states().any(|(step, state)| step.id.as_str().starts_with(name) && state.open)
 }

@@ -10,24 +10,31 @@ use kaketsugi_estate::{
 
 use crate::{Answer, Baseline, Condition};
 
-/// What is to be remembered of a snapshot when a step begins.
+/// What is to be remembered of a snapshot when a run begins.
 #[must_use]
 pub fn baseline(snapshot: &Snapshot) -> Baseline {
     Baseline {
-        boots: snapshot.servers.iter().filter_map(|(id, s)| Some((id.clone(), s.boot.clone()?))).collect(),
         configurations: snapshot
             .clusters
             .iter()
             .filter_map(|(id, c)| Some((id.clone(), c.configuration.clone()?)))
             .collect(),
         settings: snapshot.servers.iter().map(|(id, s)| (id.clone(), s.settings.clone())).collect(),
-        at: snapshot.taken_at,
+        ..baseline_of_step(snapshot)
     }
 }
 
-/// Judges one condition. `start` is what was captured when the *run* began, `begun` when the *step* did.
+/// What is to be remembered of a snapshot when a step begins: settings and configurations are the run's.
 #[must_use]
-pub fn judge(condition: &Condition, now: &Snapshot, start: &Baseline, begun: &Baseline) -> Answer {
+pub fn baseline_of_step(snapshot: &Snapshot) -> Baseline {
+    let boots = snapshot.servers.iter().filter_map(|(id, s)| Some((id.clone(), s.boot.clone()?))).collect();
+    Baseline { boots, at: snapshot.taken_at, ..Baseline::default() }
+}
+
+/// Judges one condition. `start` is what was captured when the *run* began, `begun` when the *step* did; None: it
+/// would begin now.
+#[must_use]
+pub fn judge(condition: &Condition, now: &Snapshot, start: &Baseline, begun: Option<&Baseline>) -> Answer {
     let eye = Eye { now };
     match condition {
         Condition::Reached { node } => Answer::known(now.servers.get(node).map(|s| s.reached)),
@@ -84,10 +91,9 @@ pub fn judge(condition: &Condition, now: &Snapshot, start: &Baseline, begun: &Ba
         }
         Condition::RestartPending { node } => Answer::known(eye.server(node).and_then(|s| s.restart_pending)),
         Condition::Restarted { node } => {
-            Answer::known(match (eye.server(node).and_then(|s| s.boot.as_ref()), begun.boots.get(node)) {
-                (Some(boot), Some(before)) => Some(boot != before),
-                _ => None,
-            })
+            let boot = eye.server(node).and_then(|s| s.boot.as_ref());
+            let before = begun.map_or(boot, |b| b.boots.get(node));
+            Answer::known(boot.zip(before).map(|(is, was)| is != was))
         }
         Condition::IsQuiet { node } => {
             Answer::known(eye.server(node).map(|s| s.settings.iter().all(|(k, v)| is_quiet(k, v))))
@@ -108,7 +114,8 @@ pub fn judge(condition: &Condition, now: &Snapshot, start: &Baseline, begun: &Ba
         ),
         Condition::Evidence { kind, age_max_seconds } => {
             let newest = now.evidence.iter().filter(|e| e.kind == *kind).map(|e| e.at).max();
-            Answer::known(Some(newest.is_some_and(|at| young_enough(at, begun.at, *age_max_seconds))))
+            let at_begin = begun.map_or(now.taken_at, |b| b.at);
+            Answer::known(Some(newest.is_some_and(|at| young_enough(at, at_begin, *age_max_seconds))))
         }
     }
 }

@@ -20,7 +20,7 @@ pub use action::{Action, Actor, Target};
 pub use condition::{Answer, Baseline, Condition};
 pub use finding::Finding;
 pub use hash::PlanHash;
-pub use judge::{baseline, judge};
+pub use judge::{baseline, baseline_of_step, judge};
 pub use payload::{Content, Media, Package, Payload, RestartNeed, ServiceNeed};
 pub use plan::{Plan, RULES_VERSION, Reason, ReasonKind, SCHEMA};
 pub use schema::schema;

@@ -15,7 +15,7 @@ pub fn left(run: &Run) -> Vec<String> {
     // By what it is about: the words, and whether they come first.
     let mut open: BTreeMap<(u8, String), String> = BTreeMap::new();
     for step in &run.plan().steps {
-        let Some(state) = run.steps().get(&step.id).filter(|s| s.when != Some(false)) else { continue };
+        let Some(state) = run.state(&step.id).filter(|s| s.when != Some(false)) else { continue };
         let touched = state.attempts > 0 || state.settled;
         if touched {
             users(&mut open, step, state.settled, state.attempts > 0);

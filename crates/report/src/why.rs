@@ -196,7 +196,7 @@ fn reach(step: Option<&Step>) -> String {
 
 /// How the last attempt at a step ended.
 pub(crate) fn outcome<'a>(run: &'a Run, id: &StepId) -> Option<&'a Outcome> {
-    run.steps().get(id)?.outcome.as_ref()
+    run.state(id)?.outcome.as_ref()
 }
 
 /// `Step 8 of 33 (Install … on n2)`.

@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 use std::hash::{Hash, Hasher};
 
 use kaketsugi_estate::{BootId, ServerId};
-use kaketsugi_plan::{Action, Condition, Plan, Step, StepId};
+use kaketsugi_plan::{Action, Condition, Plan, Step};
 
 use crate::restore::{closes, opens};
 use crate::{Mode, Run, StepState};
@@ -12,16 +12,16 @@ use crate::{Mode, Run, StepState};
 /// Tells runs of one plan apart as far as it makes a difference to how they go on.
 #[derive(Debug, Clone)]
 pub struct Alike {
-    /// For each step, those that it still matters to once it is settled.
-    matters_to: BTreeMap<StepId, Heirs>,
+    /// For each step by its place, those that it still matters to once it is settled.
+    matters_to: Vec<Heirs>,
 }
 
 #[derive(Debug, Clone, Default)]
 struct Heirs {
     /// Steps that put back what it changed.
-    closing: Vec<StepId>,
+    closing: Vec<usize>,
     /// Later steps that need what it brought about, and have it begun anew when it didn't last.
-    needing: Vec<StepId>,
+    needing: Vec<usize>,
 }
 
 impl Alike {
@@ -29,14 +29,10 @@ impl Alike {
     #[must_use]
     pub fn new(plan: &Plan) -> Self {
         let heirs = |at: usize, step: &Step| Heirs {
-            closing: ids(plan.steps.iter().filter(|s| closes(&s.action) && opens(&step.action, &s.action))),
-            needing: ids(plan
-                .steps
-                .iter()
-                .skip(at + 1)
-                .filter(|s| s.requires.iter().any(|c| renews(step, c)))),
+            closing: places(plan, |_, s| closes(&s.action) && opens(&step.action, &s.action)),
+            needing: places(plan, |place, s| place > at && s.requires.iter().any(|c| renews(step, c))),
         };
-        let matters_to = plan.steps.iter().enumerate().map(|(i, s)| (s.id.clone(), heirs(i, s))).collect();
+        let matters_to = plan.steps.iter().enumerate().map(|(at, step)| heirs(at, step)).collect();
         Self { matters_to }
     }
 
@@ -59,6 +55,8 @@ impl Alike {
             retry,
             renewed,
             steps,
+            // It follows from the rest.
+            current: _,
             evidence,
             stopped,
             finished,
@@ -68,13 +66,13 @@ impl Alike {
         start.is_some().hash(state);
         (locked, mode, put_back, found_closed, retry, renewed).hash(state);
         (evidence, stopped, finished, now).hash(state);
-        for (id, step) in steps {
+        for (place, step) in steps.known() {
             let StepState { when, baseline, attempts, open, missed, outcome, settled } = step;
             if *settled && !*open {
-                self.hash_settled(run, id, step, state);
+                self.hash_settled(run, place, step, state);
                 continue;
             }
-            (id, when, open, missed, settled, attempts, baseline.is_some()).hash(state);
+            (place, when, open, missed, settled, attempts, baseline.is_some()).hash(state);
             outcome.as_ref().map(std::mem::discriminant).hash(state);
             if let Some(baseline) = baseline {
                 baseline.at.hash(state);
@@ -85,15 +83,15 @@ impl Alike {
         }
     }
 
-    fn hash_settled<H: Hasher>(&self, run: &Run, id: &StepId, is: &StepState, state: &mut H) {
-        (id, true).hash(state);
+    fn hash_settled<H: Hasher>(&self, run: &Run, place: usize, is: &StepState, state: &mut H) {
+        (place, true).hash(state);
         if run.mode == Mode::Restore {
             // What was found closed here has to be looked at again forward.
             (is.when, is.attempts, is.baseline.is_some()).hash(state);
             return;
         }
-        let to_come = |step: &StepId| !run.steps.get(step).is_some_and(|s| s.settled && !s.open);
-        let Some(heirs) = self.matters_to.get(id) else { return };
+        let to_come = |heir: &usize| !run.steps.at(*heir).is_some_and(|s| s.settled && !s.open);
+        let Some(heirs) = self.matters_to.get(place) else { return };
         if heirs.closing.iter().any(to_come) {
             (is.attempts > 0 || !is.skipped()).hash(state);
         }
@@ -113,6 +111,7 @@ fn renews(step: &Step, needs: &Condition) -> bool {
     }
 }
 
-fn ids<'a>(steps: impl Iterator<Item = &'a Step>) -> Vec<StepId> {
-    steps.map(|s| s.id.clone()).collect()
+/// The places of the steps that are so.
+fn places(plan: &Plan, is: impl Fn(usize, &Step) -> bool) -> Vec<usize> {
+    plan.steps.iter().enumerate().filter(|(place, s)| is(*place, s)).map(|(place, _)| place).collect()
 }

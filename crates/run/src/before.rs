@@ -1,7 +1,7 @@
 //! Before an attempt at a step: is it due, is it done already, may it begin?
 
 use kaketsugi_estate::Snapshot;
-use kaketsugi_plan::{Action, Answer, Condition, Recovery, Step, baseline};
+use kaketsugi_plan::{Action, Answer, Condition, Recovery, Step, baseline_of_step};
 
 use crate::hear::stop;
 use crate::{Input, Mode, Outcome, Record, Run, Why};
@@ -12,14 +12,15 @@ const RENEWALS_MAX: u32 = 3;
 impl Run {
     /// The step has not been begun, or an earlier attempt at it has ended without success.
     pub(crate) fn before(&mut self, step: &Step, input: Input) -> Vec<Record> {
-        let seen = match input {
-            Input::Seen(snapshot) => self.with_evidence(&snapshot),
+        let snapshot = match input {
+            Input::Seen(snapshot) => snapshot,
             Input::TimeOver { last } => return self.not_ready(step, last.as_deref()),
             _ => return Vec::new(),
         };
+        let seen = self.with_evidence(&snapshot);
         let mut records = Vec::new();
         if let Some(when) = self.undecided(step) {
-            match self.judge(when, &seen, &baseline(&seen)) {
+            match self.judge(when, &seen, None) {
                 Answer::Yes => records.push(Record::When { step: step.id.clone(), answer: true }),
                 Answer::No => return vec![Record::When { step: step.id.clone(), answer: false }],
                 Answer::Unknown => return Vec::new(),
@@ -38,7 +39,7 @@ impl Run {
             return stop(Why::AsksBeforeRetry { step: step.id.clone() });
         }
         if state.baseline.is_none() {
-            records.push(Record::StepBegun { step: step.id.clone(), baseline: baseline(&seen) });
+            records.push(Record::StepBegun { step: step.id.clone(), baseline: baseline_of_step(&seen) });
         }
         records.push(Record::Intent { step: step.id.clone(), attempt: state.attempts + 1 });
         records
@@ -58,10 +59,10 @@ impl Run {
     /// Why the step can't begin, by the last look. What an earlier step brought about and didn't last is brought
     /// about again: evidence that has grown too old, a service that a power cut started.
     pub(crate) fn not_ready(&self, step: &Step, last: Option<&Snapshot>) -> Vec<Record> {
-        let seen = self.with_evidence(last.unwrap_or(&Snapshot::default()));
-        let undecidable = self
-            .undecided(step)
-            .is_some_and(|when| self.judge(when, &seen, &baseline(&seen)) == Answer::Unknown);
+        let nothing = Snapshot::default();
+        let seen = self.with_evidence(last.unwrap_or(&nothing));
+        let undecidable =
+            self.undecided(step).is_some_and(|when| self.judge(when, &seen, None) == Answer::Unknown);
         if undecidable {
             return stop(Why::CannotDecide { step: step.id.clone() });
         }
@@ -87,7 +88,7 @@ impl Run {
             .filter(|(_, answer)| *answer == Answer::No)
             .filter_map(|(condition, _)| self.renewable(step, condition))
             .next()?;
-        Some(Record::StepBegun { step: again.id.clone(), baseline: baseline(seen) })
+        Some(Record::StepBegun { step: again.id.clone(), baseline: baseline_of_step(seen) })
     }
 }
 

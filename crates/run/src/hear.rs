@@ -86,11 +86,10 @@ impl Run {
 
     /// Conditions right before a step that don't hold, with their answers.
     pub(crate) fn required(&self, step: &Step, seen: &Snapshot) -> Vec<(Condition, Answer)> {
-        let now = baseline(seen);
         let answer = |c: &Condition| match self.mode {
-            Mode::Forward => self.judge(c, seen, &now),
+            Mode::Forward => self.judge(c, seen, None),
             Mode::Restore => {
-                self.judge_in_restore(step, c, seen).unwrap_or_else(|| self.judge(c, seen, &now))
+                self.judge_in_restore(step, c, seen).unwrap_or_else(|| self.judge(c, seen, None))
             }
         };
         step.requires.iter().map(|c| (c.clone(), answer(c))).filter(|(_, a)| *a != Answer::Yes).collect()
@@ -104,13 +103,10 @@ impl Run {
 
     /// Conditions that prove a step done and don't hold, judged against what was captured when it first began.
     pub(crate) fn unmet_expects(&self, step: &Step, seen: &Snapshot) -> Vec<(Condition, Answer)> {
-        let begun = self
-            .state(&step.id)
-            .and_then(|s| s.baseline.clone())
-            .unwrap_or_else(|| std::sync::Arc::new(baseline(seen)));
+        let begun = self.state(&step.id).and_then(|s| s.baseline.as_deref());
         self.expects(step)
             .into_iter()
-            .map(|c| (c.clone(), self.judge(c, seen, &begun)))
+            .map(|c| (c.clone(), self.judge(c, seen, begun)))
             .filter(|(_, answer)| *answer != Answer::Yes)
             .collect()
     }
@@ -120,7 +116,7 @@ impl Run {
         !self.expects(step).is_empty() && self.unmet_expects(step, seen).is_empty()
     }
 
-    pub(crate) fn judge(&self, condition: &Condition, seen: &Snapshot, begun: &Baseline) -> Answer {
+    pub(crate) fn judge(&self, condition: &Condition, seen: &Snapshot, begun: Option<&Baseline>) -> Answer {
         static NOTHING: std::sync::LazyLock<Baseline> = std::sync::LazyLock::new(Baseline::default);
         judge(condition, seen, self.start.as_deref().unwrap_or(&NOTHING), begun)
     }

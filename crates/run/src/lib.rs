@@ -13,6 +13,7 @@ mod machine;
 mod memory;
 mod record;
 mod restore;
+mod steps;
 mod want;
 mod within;
 

@@ -1,6 +1,7 @@
 //! The run's memory, and what is wanted next.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::borrow::Cow;
+use std::collections::BTreeSet;
 use std::sync::Arc;
 
 use kaketsugi_estate::{EvidenceKind, LockSeen, Snapshot};
@@ -8,6 +9,7 @@ use kaketsugi_plan::{Action, Actor, Answer, Baseline, Condition, Plan, Step, Ste
 
 use crate::record::EvidenceRecord;
 use crate::restore::closes;
+use crate::steps::Steps;
 use crate::{End, Illegal, Outcome, Record, Want, Why};
 
 /// For how long a condition that doesn't hold right before a step is looked at again before the run stops: a group
@@ -36,7 +38,9 @@ pub struct Run {
     /// How many steps were begun anew, since somebody last went on with the run, because what they brought about
     /// didn't last.
     pub(crate) renewed: u32,
-    pub(crate) steps: BTreeMap<StepId, StepState>,
+    pub(crate) steps: Steps,
+    /// The place of the step that is in work or comes next; it follows from the rest.
+    pub(crate) current: Option<usize>,
     pub(crate) evidence: Vec<EvidenceRecord>,
     pub(crate) stopped: Option<Why>,
     pub(crate) finished: bool,
@@ -115,7 +119,8 @@ impl Run {
     /// A run that has not begun.
     #[must_use]
     pub fn new(plan: Arc<Plan>, id: impl Into<String>) -> Self {
-        Self {
+        let steps = Steps::new(&plan);
+        let mut run = Self {
             plan,
             id: id.into(),
             start: None,
@@ -126,12 +131,15 @@ impl Run {
             found_closed: BTreeSet::new(),
             retry: false,
             renewed: 0,
-            steps: BTreeMap::new(),
+            steps,
+            current: None,
             evidence: Vec::new(),
             stopped: None,
             finished: false,
             now: Transient::Fresh,
-        }
+        };
+        run.turn_to_current();
+        run
     }
 
     /// A run from what a journal holds, whatever prefix of it.
@@ -178,10 +186,15 @@ impl Run {
         self.start.as_deref()
     }
 
-    /// How far each step is; steps that aren't named have not begun.
+    /// How far a step is. None: it has not begun.
     #[must_use]
-    pub fn steps(&self) -> &BTreeMap<StepId, StepState> {
-        &self.steps
+    pub fn state(&self, step: &StepId) -> Option<&StepState> {
+        self.steps.get(step)
+    }
+
+    /// The steps that have begun or were found done, and how far they are, in the plan's order.
+    pub fn states(&self) -> impl Iterator<Item = (&Step, &StepState)> {
+        self.steps.known().filter_map(|(place, state)| Some((self.plan.steps.get(place)?, state)))
     }
 
     /// What people attested, oldest first.
@@ -211,24 +224,25 @@ impl Run {
     /// What is done, whole steps, and of how many.
     #[must_use]
     pub fn progress(&self) -> (usize, usize) {
-        (self.steps.values().filter(|s| s.settled).count(), self.plan.steps.len())
+        (self.steps.known().filter(|(_, s)| s.settled).count(), self.plan.steps.len())
     }
 
     /// The step that is in work or comes next.
     #[must_use]
     pub fn current(&self) -> Option<&Step> {
+        self.plan.steps.get(self.current?)
+    }
+
+    /// Finds the step that is in work or comes next, after a record has changed which one that is.
+    pub(crate) fn turn_to_current(&mut self) {
         // An attempt that was begun comes to its end before anything else is begun, whichever mode the run is in.
-        let open = self.plan.steps.iter().find(|step| self.state(&step.id).is_some_and(|s| s.open));
-        open.or_else(|| self.plan.steps.iter().find(|step| self.is_due(step)))
+        let open = self.steps.known().find(|(_, s)| s.open).map(|(place, _)| place);
+        self.current = open.or_else(|| (0..self.plan.steps.len()).find(|place| self.is_due(*place)));
     }
 
-    fn is_due(&self, step: &Step) -> bool {
-        let settled = self.state(&step.id).is_some_and(|s| s.settled);
-        !settled && (self.mode == Mode::Forward || self.has_to_close(step))
-    }
-
-    pub(crate) fn state(&self, id: &StepId) -> Option<&StepState> {
-        self.steps.get(id)
+    fn is_due(&self, place: usize) -> bool {
+        let settled = self.steps.at(place).is_some_and(|s| s.settled);
+        !settled && (self.mode == Mode::Forward || self.has_to_close(place))
     }
 
     /// Conditions that the step in work or due waits for, with their answers: those that must hold before it begins,
@@ -251,13 +265,16 @@ impl Run {
     }
 
     /// The snapshot with the evidence that the plan was made from, which no probe sees, and that this run collected.
-    pub(crate) fn with_evidence(&self, snapshot: &Snapshot) -> Snapshot {
+    pub(crate) fn with_evidence<'a>(&self, snapshot: &'a Snapshot) -> Cow<'a, Snapshot> {
+        if self.plan.snapshot.evidence.is_empty() && self.evidence.is_empty() {
+            return Cow::Borrowed(snapshot);
+        }
         let mut snapshot = snapshot.clone();
         snapshot.evidence.extend(self.plan.snapshot.evidence.iter().cloned());
         for evidence in &self.evidence {
             evidence.add_to(&mut snapshot);
         }
-        snapshot
+        Cow::Owned(snapshot)
     }
 
     /// Whether a person has attested this since the step that asks for it began: a crash came between their answer

@@ -137,9 +137,9 @@ impl Run {
         if self.mode == Mode::Restore {
             return None;
         }
-        let before = self.plan.steps.iter().take_while(|s| s.id != step.id);
-        before
-            .filter(|s| self.state(&s.id).is_some_and(|is| is.settled && !is.skipped()))
+        let before = self.steps.place(&step.id)?;
+        let done = self.steps.known().filter(|(place, is)| *place < before && is.settled && !is.skipped());
+        done.filter_map(|(place, _)| self.plan.steps.get(place))
             .filter(|s| match (&s.action, needs) {
                 (Action::Attest { evidence }, Condition::Evidence { kind, .. }) => evidence == kind,
                 (Action::Stage { .. } | Action::StopService { .. }, _) => s.expects.contains(needs),
@@ -170,7 +170,7 @@ impl Run {
                 self.retry = retry;
                 self.renewed = 0;
                 if let Some(Why::Silent { step, .. } | Why::Stuck { step }) = self.stopped.take()
-                    && let Some(state) = self.steps.get_mut(&step)
+                    && let Some(state) = self.steps.change(&step)
                 {
                     state.missed = true;
                 }
@@ -179,35 +179,41 @@ impl Run {
             }
             Record::Locked { .. } => self.locked = true,
             Record::When { step, answer } => {
-                let state = self.steps.entry(step).or_default();
-                state.when = Some(answer);
-                state.settled = !answer;
+                if let Some(state) = self.steps.change(&step) {
+                    state.when = Some(answer);
+                    state.settled = !answer;
+                }
             }
             Record::AlreadyDone { step } => {
-                if self.mode == Mode::Restore {
-                    self.found_closed.insert(step.clone());
+                if let Some(state) = self.steps.change(&step) {
+                    state.settled = true;
                 }
-                self.steps.entry(step).or_default().settled = true;
+                if self.mode == Mode::Restore {
+                    self.found_closed.insert(step);
+                }
             }
             Record::StepBegun { step, baseline } => {
-                let state = self.steps.entry(step).or_default();
-                self.renewed += u32::from(state.settled);
-                state.settled = false;
-                state.outcome = None;
-                state.baseline = Some(std::sync::Arc::new(baseline));
+                if let Some(state) = self.steps.change(&step) {
+                    self.renewed += u32::from(state.settled);
+                    state.settled = false;
+                    state.outcome = None;
+                    state.baseline = Some(Arc::new(baseline));
+                }
             }
             Record::Intent { step, attempt } => self.intend(&step, attempt),
             Record::Outcome { step, outcome, .. } => {
-                let state = self.steps.entry(step).or_default();
-                state.open = false;
-                state.settled = matches!(outcome, Outcome::Done { .. });
-                state.outcome = Some(outcome);
+                if let Some(state) = self.steps.change(&step) {
+                    state.open = false;
+                    state.settled = matches!(outcome, Outcome::Done { .. });
+                    state.outcome = Some(outcome);
+                }
                 self.now = Transient::Fresh;
             }
             Record::Attested { evidence } => self.evidence.push(evidence),
             Record::Stopped { why } => self.stopped = Some(why),
             Record::Finished => self.finished = true,
         }
+        self.turn_to_current();
         Ok(())
     }
 
@@ -217,10 +223,11 @@ impl Run {
             self.retry &= !(asks(step) && attempt > 1);
             self.put_back |= self.mode == Mode::Restore && closes(&step.action);
         }
-        let state = self.steps.entry(step.clone()).or_default();
-        state.attempts = attempt;
-        state.open = true;
-        state.missed = false;
+        if let Some(state) = self.steps.change(step) {
+            state.attempts = attempt;
+            state.open = true;
+            state.missed = false;
+        }
         self.now = Transient::Ready { tries: 0 };
     }
 
@@ -233,7 +240,7 @@ impl Run {
         }
         self.mode = Mode::Forward;
         for step in std::mem::take(&mut self.found_closed) {
-            if let Some(state) = self.steps.get_mut(&step) {
+            if let Some(state) = self.steps.change(&step) {
                 state.settled = false;
             }
         }

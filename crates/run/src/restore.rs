@@ -9,13 +9,12 @@ use kaketsugi_plan::{Action, Answer, Condition, Step};
 use crate::Run;
 
 impl Run {
-    /// Whether a step puts back what another one changed, or may have changed.
-    pub(crate) fn has_to_close(&self, step: &Step) -> bool {
-        closes(&step.action)
-            && self.plan.steps.iter().any(|other| {
-                opens(&other.action, &step.action)
-                    && self.state(&other.id).is_some_and(|s| s.attempts > 0 || (s.settled && !s.skipped()))
-            })
+    /// Whether the step at this place puts back what another one changed, or may have changed.
+    pub(crate) fn has_to_close(&self, place: usize) -> bool {
+        let changed = |other: &usize| {
+            self.steps.at(*other).is_some_and(|s| s.attempts > 0 || (s.settled && !s.skipped()))
+        };
+        self.steps.opened_by(place).iter().any(changed)
     }
 
     /// Whether a condition is about what a step puts back. The others speak of the way forward: where groups are, at

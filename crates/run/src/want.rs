@@ -1,5 +1,7 @@
 //! What the machine wants of its host, and what the host tells it.
 
+use std::sync::Arc;
+
 use kaketsugi_estate::{LockSeen, Snapshot};
 use kaketsugi_plan::StepId;
 
@@ -100,7 +102,7 @@ pub enum End {
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
 pub enum Input {
     /// What probes saw.
-    Seen(Box<Snapshot>),
+    Seen(Arc<Snapshot>),
     /// All locks are held.
     Locked,
     /// A lock is held by somebody else, or can't be taken or given back.
@@ -155,7 +157,7 @@ pub enum Input {
     /// The want came up for as long as it may.
     TimeOver {
         /// What was seen last; None when there was nothing to see.
-        last: Option<Box<Snapshot>>,
+        last: Option<Arc<Snapshot>>,
     },
     /// All locks are given back.
     Unlocked,

@@ -26,10 +26,7 @@ impl Run {
             Want::Ask { .. } => self.asked(step, input),
             Want::Soak { .. } => self.soaked(step, input),
             _ => match input {
-                Input::Seen(seen) => {
-                    let seen = self.with_evidence(&seen);
-                    self.seen(step, &seen)
-                }
+                Input::Seen(seen) => self.seen(step, &self.with_evidence(&seen)),
                 Input::TimeOver { last } => self.time_over(step, last.as_deref()),
                 _ => Vec::new(),
             },
@@ -138,7 +135,7 @@ impl Run {
             }
             // Nobody has to say so when the machine sees it.
             Input::Seen(seen) if !matches!(step.action, Action::Attest { .. }) => {
-                self.done_if_proven(step, &seen, None, String::new())
+                self.done_if_proven(step, &self.with_evidence(&seen), None, String::new())
             }
             _ => Vec::new(),
         }
@@ -189,7 +186,7 @@ impl Run {
     }
 
     fn done_if_proven(&self, step: &Step, seen: &Snapshot, code: Option<u32>, output: String) -> Vec<Record> {
-        if self.unmet_expects(step, &self.with_evidence(seen)).is_empty() {
+        if self.unmet_expects(step, seen).is_empty() {
             vec![self.outcome(step, Outcome::Done { code, output })]
         } else {
             Vec::new()
@@ -235,7 +232,8 @@ impl Run {
     }
 
     fn time_over(&mut self, step: &Step, last: Option<&Snapshot>) -> Vec<Record> {
-        let seen = &self.with_evidence(last.unwrap_or(&Snapshot::default()));
+        let nothing = Snapshot::default();
+        let seen = &*self.with_evidence(last.unwrap_or(&nothing));
         let (code, output) = match &self.now {
             Transient::Verifying { code, output } => (*code, output.clone()),
             _ if self.mode == Mode::Restore && !closes(&step.action) => return self.given_up(step, seen),

@@ -170,12 +170,12 @@ impl Watch<'_> {
     /// What may be said before the record is applied.
     fn judge(&mut self, record: &Record) {
         let plan = Arc::clone(&self.pool.plan);
-        let open = |run: &Run| run.steps().values().filter(|s| s.open).count();
+        let open = |run: &Run| run.states().filter(|(_, s)| s.open).count();
         match record {
             Record::Intent { step, attempt } => {
                 assert_eq!(open(&self.run), 0, "{step}: two open attempts");
                 let it = plan.step(step).unwrap();
-                let earlier = self.run.steps().get(step).cloned().unwrap_or_default();
+                let earlier = self.run.state(step).cloned().unwrap_or_default();
                 assert!(earlier.baseline.is_some(), "{step} was never begun");
                 let times = self.attempts_since_resume.entry(step.clone()).or_default();
                 *times += 1;
@@ -197,13 +197,13 @@ impl Watch<'_> {
             Record::Outcome { step, outcome: Outcome::Done { .. }, .. } => {
                 let it = plan.step(step).unwrap();
                 if !matches!(it.action, Action::Attest { .. }) && self.run.mode() == Mode::Forward {
-                    let begun = self.run.steps()[step].baseline.clone().unwrap();
+                    let begun = self.run.state(step).unwrap().baseline.clone().unwrap();
                     self.all_hold(&it.expects, &begun, "expects");
                 }
             }
             Record::AlreadyDone { step } => {
                 let it = plan.step(step).unwrap();
-                let is = self.run.steps().get(step).cloned().unwrap_or_default();
+                let is = self.run.state(step).cloned().unwrap_or_default();
                 assert!(!it.action.work_is_evidence() || is.attempts > 0, "{step} was skipped");
                 if self.run.mode() == Mode::Forward {
                     let begun = is.baseline.as_ref().map_or_else(|| self.now(), |b| Baseline::clone(b));
@@ -229,13 +229,13 @@ impl Watch<'_> {
             seen.evidence.push(evidence);
         }
         for condition in conditions {
-            let answer = judge(condition, &seen, self.run.start().unwrap(), begun);
+            let answer = judge(condition, &seen, self.run.start().unwrap(), Some(begun));
             assert_eq!(answer, Answer::Yes, "{which}: {condition}");
         }
     }
 
     fn after(&self) {
-        assert!(self.run.steps().values().filter(|s| s.open).count() <= 1, "two open attempts");
+        assert!(self.run.states().filter(|(_, s)| s.open).count() <= 1, "two open attempts");
         if let Want::Begin { step, attempt, .. } = self.run.next() {
             let intent = Record::Intent { step: step.clone(), attempt };
             assert!(self.journal.contains(&intent), "{step} begins without an intent in the journal");
@@ -285,7 +285,7 @@ impl Watch<'_> {
     }
 
     fn input(&self, kind: &Kind) -> Input {
-        let seen = |n: &u8| Box::new(self.pool.seen[usize::from(*n) % self.pool.seen.len()].clone());
+        let seen = |n: &u8| Arc::new(self.pool.seen[usize::from(*n) % self.pool.seen.len()].clone());
         match kind {
             Kind::Seen(n) => Input::Seen(seen(n)),
             Kind::Locked => Input::Locked,

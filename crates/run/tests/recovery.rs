@@ -119,7 +119,7 @@ fn any_prefix_of_a_journal_recovers_to_the_same_state() {
         let mut run = Run::new(plan.clone(), RUN);
         for at in 0..=calm.records.len() {
             let recovered = Run::recover(plan.clone(), RUN, &calm.records[..at]).unwrap();
-            assert_eq!(recovered.steps(), run.steps(), "{name}, {at}");
+            assert!(recovered.states().eq(run.states()), "{name}, {at}");
             assert_eq!(recovered.progress(), run.progress(), "{name}, {at}");
             assert_eq!(recovered.current(), run.current(), "{name}, {at}");
             if let Some(record) = calm.records.get(at) {

@@ -1,6 +1,6 @@
 //! What probes see of a world.
 
-use kaketsugi_estate::{GroupState, ResourceState, ServerSeen, Snapshot};
+use kaketsugi_estate::{ClusterId, GroupState, NodeState, ResourceState, ServerId, ServerSeen, Snapshot};
 
 use crate::World;
 use crate::members;
@@ -28,6 +28,13 @@ impl World {
             // What people vouch for lies in the plan and in the run's journal; no probe sees it.
             evidence: Vec::new(),
         }
+    }
+
+    /// The state of a node as probes see it; None where no member answers for its cluster.
+    #[must_use]
+    pub fn node_state(&self, cluster: &ClusterId, node: &ServerId) -> Option<NodeState> {
+        let cluster = self.cluster(cluster).filter(|c| self.is_visible(c))?;
+        Some(cluster.truth.nodes.get(node)?.state)
     }
 
     /// Whether a member answers for the cluster.

@@ -2,5 +2,6 @@
 #![expect(clippy::unwrap_used, reason = "a test that can't make its plan has failed")]
 
 mod broken;
+mod large;
 mod right;
 mod testkit;

@@ -16,7 +16,7 @@ fn safe(plan: &Plan) -> Verdict {
 }
 
 /// What every exploration must have shown, whatever the plan.
-fn shows_enough(verdict: &Verdict) {
+pub(crate) fn shows_enough(verdict: &Verdict) {
     let ends = verdict.coverage.ends();
     for end in [Ending::Finished, Ending::FinishedAfterResume, Ending::Restored] {
         assert!(ends.contains_key(&end), "no run {end}");

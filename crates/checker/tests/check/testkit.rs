@@ -105,6 +105,11 @@ fn snapshot(
 
 /// Debian updates on a Pacemaker cluster with a fencing device and one group, `mail`, on the first node.
 pub(crate) fn debian(nodes: &[&str], service: ServiceNeed) -> Plan {
+    debian_with(nodes, &["mail"], service)
+}
+
+/// The same with any number of groups, the first on the first node and so on around.
+pub(crate) fn debian_with(nodes: &[&str], groups: &[&str], service: ServiceNeed) -> Plan {
     let release: ReleaseId = id("debian-updates");
     let package = Package {
         name: "dovecot-core".into(),
@@ -133,18 +138,16 @@ pub(crate) fn debian(nodes: &[&str], service: ServiceNeed) -> Plan {
     };
     let fence =
         group(nodes, nodes[1], GroupRole::Fencing, 0, vec![resource("fence", "stonith:fence_lab", false)]);
-    let mail = vec![
-        resource("fs", "ocf:heartbeat:Filesystem", false),
-        resource("ip", "ocf:heartbeat:IPaddr2", false),
-    ];
-    let mail = group(nodes, nodes[0], GroupRole::Service, 1, mail);
+    let mut all = BTreeMap::from([(id("fence"), fence)]);
+    for (turn, (name, owner)) in (1..).zip(groups.iter().zip(nodes.iter().cycle())) {
+        let resources = vec![
+            resource(&format!("{name}-fs"), "ocf:heartbeat:Filesystem", false),
+            resource(&format!("{name}-ip"), "ocf:heartbeat:IPaddr2", false),
+        ];
+        all.insert(id(name), group(nodes, owner, GroupRole::Service, turn, resources));
+    }
     let timer = (Setting::Unit("apt-daily.timer".into()), "active=active enabled=enabled");
-    let snapshot = snapshot(
-        ClusterKind::Pacemaker,
-        nodes,
-        BTreeMap::from([(id("fence"), fence), (id("mail"), mail)]),
-        &seen(&release, &[timer]),
-    );
+    let snapshot = snapshot(ClusterKind::Pacemaker, nodes, all, &seen(&release, &[timer]));
     let estate = estate(ClusterKind::Pacemaker, Product::Debian, Os::Debian, nodes);
     plan(&estate, &snapshot, &payload)
 }

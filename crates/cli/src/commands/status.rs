@@ -38,7 +38,7 @@ pub(crate) fn run(global: &Global, output: &Output, id: Option<&str>) -> Result<
         let (done, of) = run.progress();
         let mut text = format!("run {}: {done} of {of} steps done\n", run.token().run);
         for step in &run.plan().steps {
-            let mark = match run.steps().get(&step.id) {
+            let mark = match run.state(&step.id) {
                 Some(state) if state.when == Some(false) => "skipped",
                 Some(state) if state.settled => "done",
                 Some(state) if state.open => "in work",

@@ -42,7 +42,7 @@ pub(crate) async fn an_update_goes_on_and_all_else_is_as_before(real: &Real, nam
     let step = |number: usize| order(&plan, number, &token, &start);
     let holds = async |condition: Condition| {
         let now = real.probe_for(&payload).await;
-        judge(&condition, &now, &start, &start)
+        judge(&condition, &now, &start, Some(&start))
     };
     let is_quiet = || Condition::IsQuiet { node: node.clone() };
     let is_staged = || Condition::Staged { node: node.clone(), release: release.clone() };

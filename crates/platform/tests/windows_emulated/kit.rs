@@ -161,7 +161,7 @@ impl Site {
     }
 
     pub(crate) async fn answer(&self, condition: Condition) -> Answer {
-        judge(&condition, &self.look().await, &self.start, &self.start)
+        judge(&condition, &self.look().await, &self.start, Some(&self.start))
     }
 
     pub(crate) fn plan(&self, action: Action, expects: Vec<Condition>) -> Plan {

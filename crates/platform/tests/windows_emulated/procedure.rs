@@ -54,7 +54,7 @@ pub(crate) async fn carry_out(site: &Site, plan: &Plan) {
         let begun = baseline(&site.platform.probe(&question).await);
         if let Some(when) = &step.when {
             let now = site.platform.probe(&question).await;
-            if judge(when, &now, &site.start, &begun) != Answer::Yes {
+            if judge(when, &now, &site.start, Some(&begun)) != Answer::Yes {
                 continue;
             }
         }
@@ -81,7 +81,7 @@ pub(crate) async fn carry_out(site: &Site, plan: &Plan) {
             let mut answer = Answer::Unknown;
             for _ in 0..100 {
                 let now = site.platform.probe(&question).await;
-                answer = judge(condition, &now, &site.start, &begun);
+                answer = judge(condition, &now, &site.start, Some(&begun));
                 if answer == Answer::Yes {
                     break;
                 }

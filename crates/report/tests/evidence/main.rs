@@ -152,7 +152,7 @@ fn every_prefix_of_a_journal_has_its_report() {
                 "{length}"
             );
             let in_work = report.steps.iter().filter(|s| s.result == StepResult::InWork).count();
-            assert_eq!(in_work, run.steps().values().filter(|s| s.open).count(), "{length}");
+            assert_eq!(in_work, run.states().filter(|(_, s)| s.open).count(), "{length}");
             assert_eq!(report.state == State::Finished, run.finished());
             assert!(
                 report

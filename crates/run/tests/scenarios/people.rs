@@ -26,7 +26,7 @@ fn what_a_person_did_meanwhile_is_seen_and_not_asked_for() {
     let mut scene = Scene::new(exchange());
     let upgrade = first(&scene.plan, "upgrade-group");
     scene.until_ask(&upgrade);
-    let attempt = scene.run.steps()[&upgrade].attempts;
+    let attempt = scene.run.state(&upgrade).unwrap().attempts;
     let step = scene.plan.step(&upgrade).unwrap().clone();
     scene.hear(Input::NobodyThere);
     let start = scene.run.start().unwrap().clone();

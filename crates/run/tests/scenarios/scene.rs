@@ -97,7 +97,7 @@ impl Scene {
     }
 
     pub(crate) fn seen(&self) -> Input {
-        Input::Seen(Box::new(self.host.seen()))
+        Input::Seen(Arc::new(self.host.seen()))
     }
 
     pub(crate) fn command(&mut self, command: &Command) {

@@ -1,5 +1,7 @@
 //! While work runs.
 
+use std::sync::Arc;
+
 use crate::scene::{Scene, node, with_service_stopped};
 use crate::support::{Job, first, pacemaker};
 use kaketsugi_estate::ReleaseState;
@@ -15,8 +17,8 @@ fn a_restart_ends_the_job_that_ordered_it() {
     // Its job is gone and the node has not started anew: killed, or on its way.
     scene.hear(Input::Vanished { output: String::new() });
     let before = scene.host.seen();
-    assert_eq!(scene.hear(Input::Seen(Box::new(before.clone()))), []);
-    scene.hear(Input::TimeOver { last: Some(Box::new(before)) });
+    assert_eq!(scene.hear(Input::Seen(Arc::new(before.clone()))), []);
+    scene.hear(Input::TimeOver { last: Some(Arc::new(before)) });
     let Why::StepFailed { step, conditions } = scene.stopped() else { panic!() };
     assert_eq!(step, restart);
     assert!(conditions.iter().any(|(c, _)| matches!(c, Condition::Restarted { .. })), "{conditions:?}");
@@ -110,7 +112,7 @@ fn a_service_that_came_back_is_stopped_again_a_few_times() {
         stops += 1;
         // Somebody, or something, starts it each time.
         scene.command(&Command::StartService { node: node("n2") });
-        let last = Some(Box::new(scene.host.seen()));
+        let last = Some(Arc::new(scene.host.seen()));
         scene.hear(Input::TimeOver { last });
     }
     assert_eq!(stops, 4, "the first time and three renewals");

@@ -89,19 +89,19 @@ impl Host {
     pub fn answer(&mut self, run: &Run, want: &Want) -> Input {
         self.clock += 1;
         let seen =
-            || Some(Box::new(Snapshot { taken_at: Millis(self.clock * 1000), ..self.world.observe() }));
+            || Some(Arc::new(Snapshot { taken_at: Millis(self.clock * 1000), ..self.world.observe() }));
         if !matches!(&self.same, Some((same, _)) if same == want) {
             self.same = Some((want.clone(), self.clock));
         }
         let since = self.same.as_ref().map_or(0, |(_, at)| self.clock - at);
         let over = |seconds: u32| since >= u64::from(seconds);
         match want {
-            Want::Look => Input::Seen(Box::new(self.seen())),
+            Want::Look => Input::Seen(Arc::new(self.seen())),
             Want::Lock { .. } => Input::Locked,
             Want::Unlock { .. } => Input::Unlocked,
             Want::Probe { within_seconds, .. } if over(*within_seconds) => Input::TimeOver { last: seen() },
             Want::Soak { seconds, .. } if over(*seconds) => Input::TimeOver { last: seen() },
-            Want::Probe { .. } | Want::Soak { .. } => Input::Seen(Box::new(self.seen())),
+            Want::Probe { .. } | Want::Soak { .. } => Input::Seen(Arc::new(self.seen())),
             Want::Begin { within_seconds, .. }
             | Want::Poll { within_seconds, .. }
             | Want::Ask { within_seconds, .. }

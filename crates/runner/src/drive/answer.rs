@@ -1,6 +1,7 @@
 //! Does what the machine wants, and says what came of it.
 
 use std::collections::BTreeSet;
+use std::sync::Arc;
 use std::time::Duration;
 
 use kaketsugi_estate::{LockSeen, Snapshot};
@@ -45,7 +46,7 @@ impl Driver<'_> {
                     ..Question::default()
                 };
                 match self.seen(&question, since).await {
-                    Some(seen) => Input::Seen(Box::new(seen)),
+                    Some(seen) => Input::Seen(Arc::new(seen)),
                     None => Input::NobodyThere,
                 }
             }
@@ -68,10 +69,10 @@ impl Driver<'_> {
                 Input::TimeOver { last: None }
             }
             Want::Probe { within_seconds, .. } if since.over(self.patience(*within_seconds)) => {
-                Input::TimeOver { last: since.last.take().map(Box::new) }
+                Input::TimeOver { last: since.last.take().map(Arc::new) }
             }
             Want::Soak { seconds, .. } if since.over(*seconds) => {
-                Input::TimeOver { last: since.last.take().map(Box::new) }
+                Input::TimeOver { last: since.last.take().map(Arc::new) }
             }
             Want::Probe { step, .. } | Want::Soak { step, .. } => self.look(run, step, since).await,
             Want::Begin { within_seconds, .. } | Want::Poll { within_seconds, .. }
@@ -121,7 +122,7 @@ impl Driver<'_> {
         let Some(seen) = self.seen_for(step, &question, since).await else { return Input::NobodyThere };
         self.tell_awaited(run, step, &seen, since);
         since.last = Some(seen.clone());
-        Input::Seen(Box::new(seen))
+        Input::Seen(Arc::new(seen))
     }
 
     async fn begin(&mut self, run: &Run, step: &StepId, attempt: u32, since: &mut Since) -> Input {

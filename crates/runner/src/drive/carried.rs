@@ -81,7 +81,7 @@ impl Driver<'_> {
 
 /// What a person who carries a look is told of it: what for, and what wasn't so the last time.
 pub(super) fn why(run: &Run, step: &Step, last: Option<&Snapshot>) -> Vec<String> {
-    let begun = run.steps().get(&step.id).is_some_and(|s| s.open);
+    let begun = run.state(&step.id).is_some_and(|s| s.open);
     let what = if begun { "is done" } else { "may begin" };
     let mut why = vec![format!("To see whether this {what}: {}.", step.title)];
     for (condition, answer) in last.map(|seen| run.awaited(seen)).unwrap_or_default() {

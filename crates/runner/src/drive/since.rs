@@ -130,7 +130,7 @@ mod tests {
         assert_eq!(since.silence(), 0);
         since.heard(&Input::NoAnswer);
         tokio::time::advance(Duration::from_secs(90)).await;
-        since.heard(&Input::Seen(Box::default()));
+        since.heard(&Input::Seen(std::sync::Arc::default()));
         assert_eq!(since.silence(), 90, "a look at other nodes between two tries is no answer");
         since.heard(&Input::Runs);
         assert_eq!(since.silence(), 0);
@@ -146,7 +146,7 @@ mod tests {
             since.heard(&Input::NotSent);
             pauses.push(since.pause());
             // A look between two tries.
-            since.heard(&Input::Seen(Box::default()));
+            since.heard(&Input::Seen(std::sync::Arc::default()));
         }
         assert_eq!(pauses, [1, 2, 4, 4, 4].map(|n| n * PACE));
         since.heard(&Input::Runs);
