@@ -13,6 +13,9 @@ use crate::output::Output;
 pub(crate) fn run(output: &Output, path: &Path, estate: Option<&Path>) -> Result<Code, Failure> {
     let plan = files::plan(path)?;
     let now = estate.map(files::estate).transpose()?;
+    if !output.is_json() {
+        output.note("Trying the plan against every fault and every crash …");
+    }
     let judgement = judge(&plan, now.as_ref());
     output.result(&judgement, || judgement.text(&plan));
     Ok(if judgement.is_safe() { Code::Done } else { Code::Refused })
