@@ -1,12 +1,15 @@
 //! The report as data: what `--format json` gives, and what the Markdown is written from.
 
-use kaketsugi_estate::Millis;
+use std::collections::BTreeSet;
+
+use kaketsugi_estate::{Millis, ServerId};
 use kaketsugi_plan::PlanHash;
 use kaketsugi_plan::render::words;
 use kaketsugi_run::{Mode, Record, Run};
 use kaketsugi_runner::Entry;
 use serde::{Deserialize, Serialize};
 
+use crate::basis::without_lock;
 use crate::cutoff::{CutOff, cut_offs};
 use crate::facts::{SettingLine, VersionLine, settings, versions};
 use crate::stops::{Stop, stops};
@@ -43,6 +46,9 @@ pub struct Report {
     pub verdict: Option<String>,
     /// What the machines are.
     pub machines: Machines,
+    /// Servers that no command reaches: no lock was taken there.
+    #[serde(default, skip_serializing_if = "BTreeSet::is_empty")]
+    pub without_lock: BTreeSet<ServerId>,
     /// How the run stands.
     pub state: State,
     /// When it began.
@@ -142,6 +148,7 @@ pub fn report_with(run: &Run, entries: &[Entry], meta: &Meta) -> Report {
         approved_at: meta.made_at,
         verdict: meta.verdict.clone(),
         machines: meta.machines,
+        without_lock: without_lock(plan, meta.machines),
         state: state(run),
         begun: entries.first().map(|e| e.at),
         last: entries.last().map(|e| e.at),

@@ -112,6 +112,12 @@ impl Report {
             Line::from(format!("{count} {words}: {}", words::steps(numbers)))
         };
         lines.extend(kinds.iter().map(line));
+        if !self.without_lock.is_empty() {
+            let line =
+                Line::from("No lock was taken on ").codes(self.without_lock.iter().map(|s| s.as_str()));
+            let why = ": only people acted there. Whether two runs had hands on it at once, none of the two could see.";
+            lines.push(line.then(why));
+        }
         page.list(lines);
         page.text(
             "Times are those of the controller's clock: when it gave an order, and when it saw the proof. What \

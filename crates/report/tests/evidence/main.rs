@@ -219,6 +219,15 @@ fn what_a_claim_rests_on_is_said() {
         report_with(&script.run(), &script.entries, &Meta { machines, ..Meta::default() }).markdown()
     };
     assert!(page(Machines::Emulated).contains("this was a rehearsal"));
+    assert!(!page(Machines::Real).contains("No lock was taken"));
+    let script = Script::new(examples::exchange());
+    let carried = |machines| {
+        report_with(&script.run(), &script.entries, &Meta { machines, ..Meta::default() }).markdown()
+    };
+    assert!(
+        carried(Machines::Real).contains("No lock was taken on `NODE1`, `NODE2`: only people acted there.")
+    );
+    assert!(!carried(Machines::Emulated).contains("No lock was taken"));
     assert!(page(Machines::NotSaid).contains("does not say whether the machines are real"));
     assert!(!page(Machines::Real).contains("rehearsal"));
 }
