@@ -1,6 +1,6 @@
 //! Estate, snapshot, release and policy become a plan and the reasons for it.
 //!
-//! One core for every product: [`rolling`] takes the nodes of a cluster one after the other, and asks the product's
+//! One core for every product: `rolling` takes the nodes of a cluster one after the other, and asks the product's
 //! profile how a node is emptied, in which state of the cluster service its installer runs, and whether groups are
 //! upgraded after it. Nothing here knows a transport or a command line.
 

@@ -1,5 +1,5 @@
 //! A page in the making: headings, fields, tables, steps, foreign output. It says what is to be read, not how it
-//! looks; [`text`](super::text) and [`markdown`](super::markdown) write it down.
+//! looks; `text` and `markdown` write it down.
 //!
 //! Whatever comes from outside (names, versions, people's words, output of commands) goes in as it is. The writers
 //! take care that none of it can be mistaken for part of the page.
