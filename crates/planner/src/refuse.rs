@@ -1,8 +1,11 @@
 //! What forbids a plan. Unknown is unsafe; every reason is told at once.
 
+use std::collections::BTreeSet;
+
 use kaketsugi_estate::{
-    ClusterKind, Estate, GroupState, NodeState, ServerId, Snapshot, TransportKind, Trouble,
+    ClusterKind, Estate, GroupState, NodeState, ServerId, ServerSeen, Snapshot, TransportKind, Trouble,
 };
+use kaketsugi_knowledge::{Fit, Installed, releases};
 use kaketsugi_plan::{Finding, Payload};
 
 /// Every reason against a plan.
@@ -16,6 +19,50 @@ pub(crate) fn findings(estate: &Estate, snapshot: &Snapshot, payload: &Payload) 
 
 fn finding(code: &str, symptom: String, cause: &str, remedy: &str) -> Finding {
     Finding { code: code.into(), symptom, cause: cause.into(), remedy: remedy.into(), cites: Vec::new() }
+}
+
+/// Why a release of the catalogue can't go onto what is installed on a server that is to get it.
+fn unfit(id: &ServerId, seen: &ServerSeen, payload: &Payload) -> Option<Finding> {
+    use kaketsugi_estate::ReleaseState::{Absent, Newer};
+    let release = releases().resolve(payload.id.as_str())?;
+    // A fix of the operating system isn't judged by the product's version; what is half there goes on.
+    let judged = release.product == payload.product.as_str()
+        && matches!(seen.releases.get(&payload.id), Some(Absent | Newer));
+    if !judged {
+        return None;
+    }
+    let version = seen.version.as_deref();
+    let build = version.and_then(|v| v.parse().ok());
+    let has = version.unwrap_or("an unknown version");
+    let title = &payload.title;
+    match release.fits(&Installed { product: &release.product, build, hotfixes: BTreeSet::new() }) {
+        Fit::Installable | Fit::AlreadyInstalled | Fit::WrongProduct => None,
+        Fit::Older { .. } => Some(finding(
+            "release/older",
+            format!("{title} is older than what is on {id}: {has}"),
+            "an older release over a newer one leaves files of two versions, and databases that the older can't open",
+            "Choose a release that is newer than what is installed; `kaketsugi releases` lists them.",
+        )),
+        Fit::NeedsFirst(first) => {
+            let first: Vec<&str> = first.iter().map(|id| id.as_str()).collect();
+            let needs = match first.as_slice() {
+                [] => format!("build {} or newer", release.from.at_least),
+                names => names.join(", then "),
+            };
+            Some(finding(
+                "release/needs-first",
+                format!("{title} needs {needs}; {id} has {has}"),
+                "its installer refuses anything older, and by then users would have been cut off for nothing",
+                "Apply what it needs first, then plan again.",
+            ))
+        }
+        Fit::Unknown => Some(finding(
+            "server/unknown-version",
+            format!("whether {title} fits {id} can't be said: its version is {has}"),
+            "without it nobody knows whether the release is older than what is there",
+            "Look at the probe's messages for this server.",
+        )),
+    }
 }
 
 fn servers(findings: &mut Vec<Finding>, estate: &Estate, snapshot: &Snapshot, payload: &Payload) {
@@ -39,6 +86,7 @@ fn servers(findings: &mut Vec<Finding>, estate: &Estate, snapshot: &Snapshot, pa
             ));
             continue;
         }
+        findings.extend(unfit(id, seen, payload));
         if !seen.releases.contains_key(&payload.id) {
             findings.push(finding(
                 "release/unknown-state",

@@ -2,7 +2,7 @@
 
 mod testkit;
 
-use kaketsugi_estate::{GroupState, NodeState, Product, Trouble};
+use kaketsugi_estate::{GroupState, NodeState, Product, ReleaseState, ServerId, Trouble};
 use testkit::{Pacemaker, id, pacemaker};
 
 fn refused(change: impl FnOnce(&mut Pacemaker)) -> Vec<String> {
@@ -121,6 +121,48 @@ fn a_release_for_another_product() {
     let codes = refused(|kit| kit.payload.product = Product::Exchange2003);
     assert!(codes.iter().all(|c| c == "release/wrong-product"), "{codes:?}");
     assert_eq!(codes.len(), 3);
+}
+
+#[test]
+fn a_release_that_does_not_fit_what_is_installed() {
+    let codes = |release: &str, version: Option<&str>, state: ReleaseState| {
+        let mut kit = testkit::exchange(&["NODE1", "NODE2"], &[("EVS1", "NODE1")], release);
+        let payload = kit.payload.id.clone();
+        let server = kit.snapshot.servers.get_mut(&id::<ServerId>("NODE2")).unwrap();
+        server.version = version.map(Into::into);
+        server.releases.insert(payload, state);
+        match kaketsugi_planner::plan(&kit.estate, &kit.snapshot, &kit.payload) {
+            Ok(_) => Vec::<(String, String)>::new(),
+            Err(refused) => refused.findings.into_iter().map(|f| (f.code, f.symptom)).collect(),
+        }
+    };
+    let (sp1, sp2) =
+        ("Version 6.5 (Build 7226.6: Service Pack 1)", "Version 6.5 (Build 7638.2: Service Pack 2)");
+    for (release, version, state, code, says) in [
+        ("exchange-2003-sp1", Some(sp2), ReleaseState::Newer, "release/older", sp2),
+        ("exchange-2003-kb889528", Some(sp2), ReleaseState::Absent, "release/older", sp2),
+        (
+            "exchange-2003-kb916803",
+            Some(sp1),
+            ReleaseState::Absent,
+            "release/needs-first",
+            "exchange-2003-sp2",
+        ),
+        ("exchange-2003-sp2", None, ReleaseState::Absent, "server/unknown-version", "NODE2"),
+        ("exchange-2003-sp2", Some("6.5"), ReleaseState::Absent, "server/unknown-version", "6.5"),
+    ] {
+        let found = codes(release, version, state);
+        assert!(
+            found.iter().any(|(c, s)| c == code && s.contains(says)),
+            "{release} on {version:?}: {found:?}"
+        );
+    }
+    for version in [sp1, "6.5.6944.4", "6.5.7235.2"] {
+        assert_eq!(codes("exchange-2003-sp2", Some(version), ReleaseState::Absent), Vec::new(), "{version}");
+    }
+    // What is half there, or there, goes on whatever the version says by now.
+    assert_eq!(codes("exchange-2003-sp2", Some(sp2), ReleaseState::Partial), Vec::new());
+    assert_eq!(codes("exchange-2003-sp2", Some(sp2), ReleaseState::Installed), Vec::new());
 }
 
 #[test]

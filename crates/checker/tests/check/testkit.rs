@@ -158,6 +158,7 @@ pub(crate) fn exchange(release: &str) -> Plan {
     let estate = estate(ClusterKind::Windows, Product::Exchange2003, Os::Windows2003, &nodes);
     let release = kaketsugi_knowledge::releases().resolve(release).unwrap().into_owned();
     let payload = kaketsugi_planner::from_catalogue(&release, &estate).unwrap();
+    let version = release.from.at_least.max(kaketsugi_knowledge::Build::new(6, 5, 7226, 6)).to_string();
     let evs = vec![
         resource("EVS1 IP", "IP Address", true),
         resource("EVS1 Disk", "Physical Disk", true),
@@ -170,13 +171,13 @@ pub(crate) fn exchange(release: &str) -> Plan {
         resource("MSDTC", "Distributed Transaction Coordinator", false),
     ];
     let mut evs = group(&nodes, "n1", GroupRole::Service, 0, evs);
-    evs.version = Some("6.5.7226.6".into());
+    evs.version = Some(version.clone());
     let groups = BTreeMap::from([
         (id("EVS1"), evs),
         (id("Cluster Group"), group(&nodes, "n1", GroupRole::ClusterGroup, 0, quorum)),
     ]);
     let mut server = seen(&payload.id, &[(Setting::Failback(id("EVS1")), "1")]);
-    server.version = Some("6.5.7226.6".into());
+    server.version = Some(version);
     for first in &payload.first {
         server.releases.insert(first.id.clone(), ReleaseState::Installed);
     }

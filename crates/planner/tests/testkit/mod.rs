@@ -135,7 +135,7 @@ pub(crate) fn pacemaker(nodes: &[&str], groups: &[(&str, &str)]) -> Pacemaker {
     Pacemaker { estate, snapshot, payload }
 }
 
-/// An Exchange 2003 cluster on Windows Server 2003, everything at SP1.
+/// An Exchange 2003 cluster on Windows Server 2003, everything at what the release needs.
 pub(crate) fn exchange(nodes: &[&str], groups: &[(&str, &str)], release: &str) -> Pacemaker {
     let cluster: ClusterId = id("CLUS1");
     let estate = Estate {
@@ -157,6 +157,8 @@ pub(crate) fn exchange(nodes: &[&str], groups: &[(&str, &str)], release: &str) -
     };
     let release = kaketsugi_knowledge::releases().resolve(release).unwrap().into_owned();
     let payload = kaketsugi_planner::from_catalogue(&release, &estate).unwrap();
+    // Service Pack 1, or what the release needs where that is more.
+    let version = release.from.at_least.max(kaketsugi_knowledge::Build::new(6, 5, 7226, 6)).to_string();
     let resource = |name: &str, kind: &str, kept: bool| ResourceSeen {
         id: id(name),
         kind: kind.into(),
@@ -175,7 +177,7 @@ pub(crate) fn exchange(nodes: &[&str], groups: &[(&str, &str)], release: &str) -
             resource(&format!("{name} IS"), "Microsoft Exchange Information Store", false),
         ],
         placement: Placement { scores: nodes.iter().map(|n| (id(n), 0)).collect(), stickiness: 0, turn: 0 },
-        version: Some("6.5.7226.6".into()),
+        version: Some(version.clone()),
         healthy: None,
     };
     let cluster_group = GroupSeen {
@@ -195,7 +197,7 @@ pub(crate) fn exchange(nodes: &[&str], groups: &[(&str, &str)], release: &str) -
     let mut servers: BTreeMap<ServerId, ServerSeen> =
         nodes.iter().map(|n| (id(n), seen(payload.id.as_str(), ReleaseState::Absent))).collect();
     for server in servers.values_mut() {
-        server.version = Some("6.5.7226.6".into());
+        server.version = Some(version.clone());
         server.settings = BTreeMap::from([(Setting::Failback(id(groups[0].0)), Some("0".into()))]);
         for first in &payload.first {
             server.releases.insert(first.id.clone(), ReleaseState::Installed);

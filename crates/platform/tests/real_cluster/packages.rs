@@ -1,5 +1,6 @@
 //! Quiet, stage, install and put back on a real node; power cuts and broken packages in between.
 
+use std::path::Path;
 use std::time::Duration;
 
 use kaketsugi_estate::{ReleaseState, Setting, Trouble};
@@ -23,6 +24,7 @@ pub(crate) async fn an_update_goes_on_and_all_else_is_as_before(real: &Real, nam
         "printf '#!/bin/sh\\n[ \"$1\" = ours ] && exit 101\\nexit 0\\n' > /usr/sbin/policy-rc.d; \
         chmod 750 /usr/sbin/policy-rc.d; touch -d 2001-02-03 /usr/sbin/policy-rc.d; systemctl start apt-daily.timer",
     );
+    let file = a_new_default_for_a_changed_file(real, name);
     let listing = "ls -l --time-style=full-iso /usr/sbin/policy-rc.d; find /etc/systemd/system | sort; apt-mark showauto";
     let listed = on(&real.lab, name, listing);
 
@@ -87,6 +89,9 @@ pub(crate) async fn an_update_goes_on_and_all_else_is_as_before(real: &Real, nam
     let (code, output) = real.carry_out(&again).await.unwrap();
     assert_eq!(code, 0, "{output}");
     assert_eq!(holds(is_installed()).await, Answer::Yes, "{output}");
+    assert!(on(&real.lab, name, &format!("tail -n1 {file}")).contains("# ours"), "the old one is kept");
+    let beside = format!("a new configuration file was left beside the old one: {file}.dpkg-dist");
+    assert!(output.contains(&beside), "{beside}\n{output}");
     let seen = real.probe_for(&payload).await;
     assert_eq!(seen.servers[&node].trouble, []);
     assert_eq!(
@@ -115,6 +120,22 @@ pub(crate) async fn an_update_goes_on_and_all_else_is_as_before(real: &Real, nam
     assert_eq!(holds(is_installed()).await, Answer::Yes, "the record isn't");
     real.platform.unlock(&token).await.unwrap();
     assert_eq!(on(&real.lab, name, listing), listed, "to the letter");
+}
+
+/// Puts an update into the repository that brings a new default for a configuration file which is changed on the node.
+fn a_new_default_for_a_changed_file(real: &Real, name: &str) -> String {
+    let mut file = String::new();
+    let edit = |tree: &Path| {
+        let all = std::fs::read_to_string(tree.join("DEBIAN/conffiles")).unwrap();
+        file = all.lines().next().unwrap().trim().to_owned();
+        let path = tree.join(file.trim_start_matches('/'));
+        let text = std::fs::read_to_string(&path).unwrap();
+        std::fs::write(&path, text + "# theirs, anew\n").unwrap();
+        Ok(())
+    };
+    real.lab.repository().add_edited("postfix", "+conf1", edit).unwrap();
+    on(&real.lab, name, &format!("echo '# ours' >> {file}"));
+    file
 }
 
 pub(crate) async fn a_power_cut_amid_an_install_is_seen_and_mended(real: &Real, name: &str) {
