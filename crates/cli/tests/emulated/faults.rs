@@ -96,6 +96,24 @@ fn ends(rehearsal: &str, faults: &[&str], code: i32, words: &[&str]) {
     }
 }
 
+/// The line that stands in the README, from the repository's root.
+#[test]
+fn the_readme_s_first_command() {
+    let dir = tempfile::tempdir().unwrap();
+    let root = concat!(env!("CARGO_MANIFEST_DIR"), "/../..");
+    let line = "rehearse examples/exchange-2003-two-node.toml --release exchange-2003-sp2";
+    assert!(std::fs::read_to_string(format!("{root}/README.md")).unwrap().contains(line));
+    let mut command = Command::new(env!("CARGO_BIN_EXE_kaketsugi"));
+    command.args(line.split(' ')).current_dir(root).stdin(Stdio::null());
+    let output = command.env("HOME", dir.path()).env("KAKETSUGI_STATE", dir.path().join("runs")).output();
+    let (code, text) = said(&output.unwrap());
+    assert_eq!(code, Some(0), "{text}");
+    let upgrade = "person at NODE2: Cluster Administrator: upgrade EVS1";
+    for word in ["check: safe", "The rehearsal begins", upgrade, "All 36 steps are done"] {
+        assert!(text.contains(word), "{word:?} isn't said: {text}");
+    }
+}
+
 /// What a rehearsal says of itself at its end is so: its evidence can be read, and there is nothing to go on with.
 #[test]
 fn a_rehearsal_s_evidence_can_be_read_and_nothing_resumed() {

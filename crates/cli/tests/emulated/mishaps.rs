@@ -102,6 +102,31 @@ fn a_plan_of_another_estate_file() {
     site.want(0, &with_estate);
 }
 
+/// A plan that installs on the node which carries the virtual server, made so by hand: judged, and not carried out.
+#[test]
+fn a_plan_that_is_not_safe() {
+    let site = Site::new(Setup::hotfix("NODE1").attested());
+    let mut plan = site.plan();
+    let at = |plan: &kaketsugi_plan::Plan, action: &str| {
+        plan.steps.iter().position(|s| s.action.name() == action).unwrap_or_else(|| panic!("no {action}"))
+    };
+    let install = plan.steps.iter().rposition(|s| s.action.name() == "install").unwrap();
+    let mut early = plan.steps.remove(install);
+    let first = at(&plan, "move");
+    early.requires.clear();
+    early.after.clone_from(&plan.steps[first].after);
+    plan.steps[first].after = vec![early.id.clone()];
+    plan.steps.insert(first, early);
+    std::fs::write(site.path("plan"), serde_json::to_string(&plan).unwrap()).unwrap();
+    let hash = plan.hash();
+    for arguments in [&["check", "plan"][..], &["apply", "plan", "--approve", hash.as_str()]] {
+        let text = site.want(2, arguments);
+        says(&text, &["while it carries", "VIOLATION, and how it comes to it", "MS06-019"]);
+    }
+    assert_untouched(&site);
+    assert_eq!(site.want(0, &["status"]).matches("exchange").count(), 0, "no run is left");
+}
+
 #[test]
 fn an_account_that_may_not() {
     let site = Site::new(Setup::hotfix("NODE1").attested());

@@ -1,7 +1,8 @@
 //! A real cluster with the program beside it, as an administrator would have them.
 #![expect(dead_code, reason = "not every test uses all of it")]
 
-use std::path::{Path, PathBuf};
+use std::collections::BTreeMap;
+use std::path::PathBuf;
 use std::process::{Child, Command, Output, Stdio};
 use std::time::{Duration, Instant};
 
@@ -14,7 +15,14 @@ use kaketsugi_runner::{Entry, Store};
 pub(crate) struct Bench {
     pub(crate) lab: Lab,
     pub(crate) dir: tempfile::TempDir,
+    /// What a run may change beside the packages, on each node, as it was before.
+    found: BTreeMap<String, String>,
 }
+
+/// What a run may change beside the packages and the cluster: units and their drop-ins, timers, policy-rc.d.
+const SETTINGS: &str = "find /etc/systemd/system /usr/sbin/policy-rc.d* 2>/dev/null | sort; \
+    systemctl is-active apt-daily.timer apt-daily-upgrade.timer unattended-upgrades.service || true; \
+    systemctl is-enabled apt-daily.timer apt-daily-upgrade.timer unattended-upgrades.service 2>&1 || true";
 
 /// Succeeds while both of the mail group's services greet; run on the controller, where users are.
 fn health(address: &str) -> String {
@@ -52,7 +60,9 @@ impl Bench {
             ));
         }
         std::fs::write(dir.path().join("estate.toml"), text).unwrap();
-        Self { lab, dir }
+        let found = facts.nodes.iter().map(|n| (n.name.clone(), lab.exec(&n.name, SETTINGS).unwrap()));
+        let found = found.collect();
+        Self { lab, dir, found }
     }
 
     pub(crate) fn path(&self, name: &str) -> PathBuf {
@@ -168,13 +178,35 @@ impl Bench {
             );
             let left = self.lab.exec(node, "ls /var/lib/kaketsugi/lock 2>/dev/null || true").unwrap();
             assert_eq!(left.trim(), "", "{node}: a lock is left");
+            let found = self.found.get(node).map(String::as_str);
+            assert_eq!(Some(self.lab.exec(node, SETTINGS).unwrap().as_str()), found, "{node}: settings");
+            let staged = self.lab.exec(node, "ls /var/lib/kaketsugi/stage 2>/dev/null || true").unwrap();
+            assert_eq!(staged.trim(), "", "{node}: staged files are left");
         }
         assert_eq!(self.lab.double_mounts().unwrap(), Vec::<String>::new());
     }
 
-    /// How often the package manager was started on each node by a run, from the nodes' own log.
-    pub(crate) fn package_runs(&self, node: &str) -> String {
-        self.lab.exec(node, "grep -h 'startup' /var/log/dpkg.log || true").unwrap()
+    /// How often the package manager was started on a node, and how often it came to an end, by its own history.
+    pub(crate) fn package_runs(&self, node: &str) -> (usize, usize) {
+        let history = self.lab.exec(node, "cat /var/log/apt/history.log 2>/dev/null || true").unwrap();
+        let count = |word: &str| history.lines().filter(|l| l.starts_with(word)).count();
+        (count("Start-Date:"), count("End-Date:"))
+    }
+
+    /// Given one node, `discover` drafts an estate file that names all, and that can be planned from as it is.
+    pub(crate) fn assert_discovered(&self) {
+        let facts = self.lab.facts();
+        let draft = self.path("draft.toml");
+        let draft = draft.to_str().unwrap();
+        let first = format!("root@{}", facts.nodes[0].address);
+        let said = self.want(0, &["discover", &first, "--out", draft]);
+        let text = std::fs::read_to_string(draft).unwrap();
+        for node in &facts.nodes {
+            assert!(said.contains(&node.name), "{said}");
+            assert!(text.contains(&format!("name = \"{}\"", node.name)), "{text}");
+        }
+        let out = self.path("plan-of-draft");
+        self.want(0, &["plan", draft, "--release", "debian-updates", "--out", out.to_str().unwrap()]);
     }
 
     pub(crate) fn down(self) {
@@ -209,9 +241,4 @@ pub(crate) fn until(what: &str, at_most: Duration, mut question: impl FnMut() ->
 /// Prints a figure so that a run of the tests can be quoted.
 pub(crate) fn figure(name: &str, value: impl std::fmt::Display) {
     println!("FIGURE {name}: {value}");
-}
-
-/// A file's text, or what is there of it.
-pub(crate) fn read(path: &Path) -> String {
-    std::fs::read_to_string(path).unwrap_or_default()
 }

@@ -48,7 +48,8 @@ CONF
     : > "$started"
     apt-get $APT dist-upgrade || { code=$?; say "apt-get ended with $code"; exit $code; }
     check_result || die "apt-get ended well, but not every package is whole at its version"
-    find /etc -newer "$started" \( -name '*.dpkg-dist' -o -name '*.dpkg-new' -o -name '*.ucf-dist' \) \
+    # By when the file came to be there: dpkg gives it the modification time that it has in the package.
+    find /etc -cnewer "$started" \( -name '*.dpkg-dist' -o -name '*.dpkg-new' -o -name '*.ucf-dist' \) \
         | sed 's/^/a new configuration file was left beside the old one: /'
     mkdir -p "$(dirname "$RECORD")"
     durable "$RECORD" "$DIGEST" || die "the record could not be written"
