@@ -6,7 +6,7 @@ use std::sync::Mutex;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
-use indicatif::{MultiProgress, ProgressBar, ProgressDrawTarget, ProgressStyle};
+use indicatif::{MultiProgress, ProgressBar, ProgressDrawTarget, ProgressState, ProgressStyle};
 use kaketsugi_estate::{GroupState, TransportKind};
 use kaketsugi_plan::{Action, Actor, Plan, StepId};
 use kaketsugi_run::{Event, GroupLine, Outcome, Record, What};
@@ -28,6 +28,8 @@ pub(crate) struct Live {
 struct View {
     all: MultiProgress,
     step: ProgressBar,
+    /// What the step is at: what it waits for.
+    doing: ProgressBar,
     groups: ProgressBar,
     /// Whether it is off the screen, because a person is asked something there.
     away: AtomicBool,
@@ -116,6 +118,7 @@ impl Live {
     pub(crate) fn finish(&self) {
         if let Some(view) = &self.view {
             view.step.finish_and_clear();
+            view.doing.finish_and_clear();
             view.groups.finish_and_clear();
         }
     }
@@ -128,11 +131,17 @@ impl View {
         let style = |template: &str| {
             ProgressStyle::with_template(template).unwrap_or_else(|_| ProgressStyle::default_bar())
         };
-        step.set_style(style("{spinner} {elapsed} of about {len}s [{bar:20}] {msg}").progress_chars("=> "));
+        // The bar follows the time on its own: while an installer works, nobody has anything to tell.
+        let bar = |state: &ProgressState, out: &mut dyn std::fmt::Write| {
+            let _ = out.write_str(&bar(state.elapsed(), state.len()));
+        };
+        step.set_style(style("{spinner} {elapsed} of about {len}s [{course}] {msg}").with_key("course", bar));
         step.enable_steady_tick(TICK);
+        let doing = all.add(ProgressBar::new_spinner());
+        doing.set_style(style("  {msg}"));
         let groups = all.add(ProgressBar::new_spinner());
         groups.set_style(style("  groups: {msg}"));
-        Self { all, step, groups, away: AtomicBool::new(false) }
+        Self { all, step, doing, groups, away: AtomicBool::new(false) }
     }
 
     /// Leaves the screen to a question, which drawing would overwrite, or takes it back.
@@ -155,18 +164,20 @@ impl View {
         self.step.reset();
         self.step.set_length(u64::from(expected_seconds.max(1)));
         self.step.set_message(line.to_owned());
-        self.tick();
+        self.doing.set_message("");
     }
 
     fn doing(&self, text: &str) {
-        self.groups.set_prefix(text.to_owned());
-        self.tick();
+        self.doing.set_message(text.to_owned());
     }
+}
 
-    fn tick(&self) {
-        let elapsed = self.step.elapsed().as_secs();
-        self.step.set_position(elapsed.min(self.step.length().unwrap_or(elapsed)));
-    }
+/// How much of the expected time is over, as a bar that never says that it is done.
+fn bar(elapsed: Duration, expected_seconds: Option<u64>) -> String {
+    const CELLS: u64 = 20;
+    let full = elapsed.as_secs() * CELLS / expected_seconds.unwrap_or(1).max(1);
+    let full = usize::try_from(full.min(CELLS - 1)).unwrap_or_default();
+    format!("{:<20}", format!("{}>", "=".repeat(full)))
 }
 
 fn group(line: &GroupLine) -> String {
@@ -236,4 +247,19 @@ fn clock(at_ms: u64) -> String {
         .to_zoned(jiff::tz::TimeZone::system())
         .strftime("%H:%M:%S")
         .to_string()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_bar_follows_the_time_and_never_is_full() {
+        let at = |seconds| bar(Duration::from_secs(seconds), Some(100));
+        assert_eq!(at(0), ">                   ");
+        assert_eq!(at(50), "==========>         ");
+        assert_eq!(at(99), "===================>");
+        assert_eq!(at(5000), "===================>");
+        assert_eq!(bar(Duration::from_secs(1), None).len(), 20);
+    }
 }

@@ -162,32 +162,30 @@ fn told(output: &Output, run: &Run, ending: &Ending) -> Code {
         Ending::Drifted(_) => Code::Refused,
         Ending::Waits(_) => Code::Waits,
     };
+    let (why, seen, next) = match ending {
+        Ending::Unreached(silent) => (
+            "Not every server of the plan could be reached. Nothing was changed.".to_owned(),
+            silent.clone(),
+            vec!["Apply the same plan again when they answer.".to_owned()],
+        ),
+        Ending::Drifted(differences) => (
+            "The estate is not as the plan says. Nothing was changed.".to_owned(),
+            differences.clone(),
+            vec!["Make a new plan from what is there now: kaketsugi plan ESTATE --release ID".to_owned()],
+        ),
+        Ending::Waits(why) => (format!("Nothing was begun: {why}"), Vec::new(), Vec::new()),
+        Ending::Run(_) => (String::new(), Vec::new(), kaketsugi_report::next_steps(run)),
+    };
     if output.is_json() {
+        // The last event: a reader of events alone knows how it ended, and why.
+        output.json(&serde_json::json!({
+            "event": "ended", "exit": code as u8, "why": why, "seen": seen, "next": next,
+        }));
         return code;
     }
-    match ending {
-        Ending::Unreached(silent) => {
-            output.note("Not every server of the plan could be reached. Nothing was changed.");
-            for server in silent {
-                output.note(&format!("  {}", kaketsugi_transport::sanitize(server)));
-            }
-            output.note("Apply the same plan again when they answer.");
-        }
-        Ending::Drifted(differences) => {
-            output.note("The estate is not as the plan says. Nothing was changed.");
-            for difference in differences {
-                output.note(&format!("  {}", kaketsugi_transport::sanitize(difference)));
-            }
-            output.note("Make a new plan from what is there now: kaketsugi plan ESTATE --release ID");
-        }
-        Ending::Waits(why) => {
-            output.note(&format!("Nothing was begun: {}", kaketsugi_transport::sanitize(why)));
-        }
-        Ending::Run(_) => {
-            for line in kaketsugi_report::next_steps(run) {
-                output.note(&kaketsugi_transport::sanitize(&line));
-            }
-        }
+    let all = (!why.is_empty()).then_some(why).into_iter();
+    for line in all.chain(seen.into_iter().map(|line| format!("  {line}"))).chain(next) {
+        output.note(&kaketsugi_transport::sanitize(&line));
     }
     code
 }

@@ -102,6 +102,35 @@ fn a_plan_of_another_estate_file() {
     site.want(0, &with_estate);
 }
 
+/// Programs read events: one JSON document on each line, the last of which says how it ended, and why.
+#[test]
+fn events_for_programs() {
+    let site = Site::new(Setup::hotfix("NODE1").attested());
+    let plan = site.plan();
+    let apply = |code: i32| -> Vec<serde_json::Value> {
+        let output = site.run(&["apply", "plan", "--approve", plan.hash().as_str(), "--format", "json"]);
+        let text = String::from_utf8(output.stdout).unwrap();
+        assert_eq!(output.status.code(), Some(code), "{text}");
+        text.lines().map(|line| serde_json::from_str(line).unwrap_or_else(|_| panic!("{line}"))).collect()
+    };
+    site.emulation.power_off("NODE2");
+    let silent = apply(1);
+    let end = silent.last().unwrap();
+    assert_eq!((&end["event"], &end["exit"]), (&"ended".into(), &1.into()), "{end}");
+    assert!(end["seen"][0].as_str().unwrap().contains("NODE2"), "{end}");
+    site.emulation.power_on("NODE2");
+    let begun = Instant::now();
+    while site.runtime.block_on(site.emulation.run("NODE2", "ver", b"")).is_none() {
+        assert!(begun.elapsed() < Duration::from_secs(60), "NODE2 doesn't start");
+        std::thread::sleep(Duration::from_millis(20));
+    }
+    let events = apply(0);
+    let of = |kind: &str| events.iter().filter(|e| e["event"] == kind).count();
+    assert_eq!(of("step-in-work"), plan.steps.len());
+    assert!(of("recorded") > plan.steps.len() && of("groups") > 2, "{events:?}");
+    assert_eq!((of("ended"), &events.last().unwrap()["exit"]), (1, &0.into()));
+}
+
 /// A plan that installs on the node which carries the virtual server, made so by hand: judged, and not carried out.
 #[test]
 fn a_plan_that_is_not_safe() {

@@ -193,16 +193,18 @@ impl Bench {
         (count("Start-Date:"), count("End-Date:"))
     }
 
-    /// Given one node, `discover` drafts an estate file that names all, and that can be planned from as it is.
+    /// `discover` drafts an estate file that can be planned from as it is; given one node it names all.
     pub(crate) fn assert_discovered(&self) {
         let facts = self.lab.facts();
         let draft = self.path("draft.toml");
         let draft = draft.to_str().unwrap();
-        let first = format!("root@{}", facts.nodes[0].address);
-        let said = self.want(0, &["discover", &first, "--out", draft]);
+        let hosts: Vec<String> = facts.nodes.iter().map(|n| format!("root@{}", n.address)).collect();
+        let one = self.want(0, &["discover", &hosts[0]]);
+        let all: Vec<&str> = hosts.iter().map(String::as_str).collect();
+        let said = self.want(0, &[&["discover", "--out", draft][..], &all].concat());
         let text = std::fs::read_to_string(draft).unwrap();
         for node in &facts.nodes {
-            assert!(said.contains(&node.name), "{said}");
+            assert!(said.contains(&node.name) && one.contains(&node.name), "{said}\n{one}");
             assert!(text.contains(&format!("name = \"{}\"", node.name)), "{text}");
         }
         let out = self.path("plan-of-draft");
