@@ -50,7 +50,7 @@ enum Act {
 struct Explorer {
     first: State,
     bounds: Bounds,
-    ledger: Arc<Mutex<Ledger>>,
+    ledger: Mutex<Ledger>,
     /// How many states were looked at.
     states: AtomicUsize,
     over: AtomicBool,
@@ -232,11 +232,10 @@ fn explore_by(
     walked: &Walked,
     replan: Option<&crate::Replan<'_>>,
 ) -> Verdict {
-    let ledger = Arc::new(Mutex::new(Ledger::default()));
     let explorer = Explorer {
         first: walked.first.clone(),
         bounds: *bounds,
-        ledger: Arc::clone(&ledger),
+        ledger: Mutex::default(),
         states: AtomicUsize::new(0),
         over: AtomicBool::new(false),
     };
@@ -255,7 +254,7 @@ fn explore_by(
         sentences: Vec::new(),
         violation: Broken::Vacuous { what: what.into() }.plainly(),
     };
-    let ledger = ledger.lock().unwrap_or_else(PoisonError::into_inner);
+    let ledger = checker.model().ledger.lock().unwrap_or_else(PoisonError::into_inner);
     let outcome = match counter_example {
         Some(trace) => Outcome::Violation(trace),
         None if over => Outcome::OverBound,

@@ -95,7 +95,7 @@ pub(crate) fn resume(state: &mut State, restore: bool) {
 /// Ends what had gone wrong, as an administrator would before resuming.
 pub(crate) fn repair(state: &mut State) {
     if state.ailing {
-        state.set_world(state.world().repair());
+        state.set_scene(Scene::new(state.world().repair()));
         if let Some(job) = &mut state.job
             && matches!(job.is, JobState::Hung | JobState::Running)
             && job.home.is_some()

@@ -90,12 +90,6 @@ impl State {
         &self.scene.world
     }
 
-    pub(crate) fn set_world(&mut self, world: World) {
-        if *self.world() != world {
-            self.scene = Scene::new(world);
-        }
-    }
-
     pub(crate) fn set_scene(&mut self, scene: Arc<Scene>) {
         if *self.world() != scene.world {
             self.scene = scene;

@@ -7,11 +7,12 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
 use indicatif::{MultiProgress, ProgressBar, ProgressDrawTarget, ProgressState, ProgressStyle};
-use kaketsugi_estate::{GroupState, TransportKind};
+use kaketsugi_estate::GroupState;
 use kaketsugi_plan::{Action, Actor, Plan, StepId};
 use kaketsugi_run::{Event, GroupLine, Outcome, Record, What};
 
 use crate::output::Output;
+use crate::site;
 
 /// How often the live view moves.
 const TICK: Duration = Duration::from_millis(250);
@@ -38,7 +39,7 @@ struct View {
 impl Live {
     pub(crate) fn new(output: Output, plan: &Plan) -> Self {
         // Where a person carries the looks, the screen is theirs all the time.
-        let carried = plan.estate.servers.values().any(|s| s.transport == TransportKind::Operator);
+        let carried = site::by_hand(&plan.estate).next().is_some();
         let terminal = !output.is_json() && std::io::stderr().is_terminal() && !carried;
         let actions = plan.steps.iter().map(|s| (s.id.clone(), s.action.clone())).collect();
         Self { output, actions, view: terminal.then(View::new), title: Mutex::default() }

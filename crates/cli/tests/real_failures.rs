@@ -17,8 +17,6 @@ use support::{Bench, figure, until, wait};
 
 const POLICY: &str = "restart = \"never\"\nsoak-seconds = 0";
 
-const NODES: [&str; 2] = ["n1", "n2"];
-
 /// The controller is killed with -9 after each record of its journal in turn, restarts of nodes included, and resumed
 /// each time.
 #[test]
@@ -29,7 +27,8 @@ fn controller_killed_after_each_record() {
     let bench = Bench::up(&Config::mail(2), "restart = \"always\"\nsoak-seconds = 0");
     let before = bench.configuration("n1");
     let plan = bench.plan();
-    let started: Vec<usize> = NODES.iter().map(|node| bench.package_runs(node).0).collect();
+    let started: Vec<usize> =
+        plan.snapshot.servers.keys().map(|node| bench.package_runs(node.as_str()).0).collect();
     let client = bench.lab.mail_client().unwrap();
     let mut command = bench.apply(&plan);
     let mut killed = 0;
@@ -57,8 +56,8 @@ fn controller_killed_after_each_record() {
         .count();
     assert!(killed + 1 >= records, "{killed} kills for {records} records");
     // The package manager was started once on each node, and came to its end: never beside itself.
-    for (node, before) in NODES.iter().zip(started) {
-        assert_eq!(bench.package_runs(node), (before + 1, before + 1), "{node}: starts and ends");
+    for (node, before) in plan.snapshot.servers.keys().zip(started) {
+        assert_eq!(bench.package_runs(node.as_str()), (before + 1, before + 1), "{node}: starts and ends");
     }
     for entry in &entries {
         if let Record::Outcome { step, outcome, .. } = &entry.record {

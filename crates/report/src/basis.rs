@@ -2,7 +2,7 @@
 
 use std::collections::BTreeSet;
 
-use kaketsugi_estate::{ServerId, TransportKind};
+use kaketsugi_estate::ServerId;
 use kaketsugi_plan::render::by_hand;
 use kaketsugi_plan::{Action, Actor, Plan, Step};
 use serde::{Deserialize, Serialize};
@@ -55,10 +55,8 @@ impl Basis {
 
 /// Servers on which the run takes no lock, because no command of it ever acts there.
 pub(crate) fn without_lock(plan: &Plan, machines: Machines) -> BTreeSet<ServerId> {
-    let by_hand =
-        |id: &&ServerId| plan.estate.servers.get(*id).is_some_and(|s| s.transport == TransportKind::Operator);
-    let acted_on = plan.steps.iter().filter(|_| machines != Machines::Emulated);
-    acted_on.filter_map(|s| s.action.node()).filter(by_hand).cloned().collect()
+    let theirs = plan.steps.iter().filter(|s| machines != Machines::Emulated && by_hand(plan, s));
+    theirs.filter_map(|s| s.action.node()).cloned().collect()
 }
 
 pub(crate) fn basis(plan: &Plan, machines: Machines, step: &Step, attested_by: Option<String>) -> Basis {

@@ -4,9 +4,11 @@ use std::collections::BTreeMap;
 use std::hash::{Hash, Hasher};
 
 use kaketsugi_estate::{BootId, ServerId};
-use kaketsugi_plan::{Action, Condition, Plan, Step};
+use kaketsugi_plan::{Plan, Step};
 
-use crate::restore::{closes, opens};
+use crate::memory::renews;
+use crate::restore::opens;
+use crate::steps::places;
 use crate::{Mode, Run, StepState};
 
 /// Tells runs of one plan apart as far as it makes a difference to how they go on.
@@ -29,7 +31,7 @@ impl Alike {
     #[must_use]
     pub fn new(plan: &Plan) -> Self {
         let heirs = |at: usize, step: &Step| Heirs {
-            closing: places(plan, |_, s| closes(&s.action) && opens(&step.action, &s.action)),
+            closing: places(plan, |_, s| opens(&step.action, &s.action)),
             needing: places(plan, |place, s| place > at && s.requires.iter().any(|c| renews(step, c))),
         };
         let matters_to = plan.steps.iter().enumerate().map(|(at, step)| heirs(at, step)).collect();
@@ -100,18 +102,4 @@ impl Alike {
             (is.skipped(), is.attempts.max(1)).hash(state);
         }
     }
-}
-
-/// Whether a step could bring a condition about again; the same question as [`Run::renewable`] asks.
-fn renews(step: &Step, needs: &Condition) -> bool {
-    match (&step.action, needs) {
-        (Action::Attest { evidence }, Condition::Evidence { kind, .. }) => evidence == kind,
-        (Action::Stage { .. } | Action::StopService { .. }, _) => step.expects.contains(needs),
-        _ => false,
-    }
-}
-
-/// The places of the steps that are so.
-fn places(plan: &Plan, is: impl Fn(usize, &Step) -> bool) -> Vec<usize> {
-    plan.steps.iter().enumerate().filter(|(place, s)| is(*place, s)).map(|(place, _)| place).collect()
 }

@@ -139,13 +139,7 @@ impl Run {
         }
         let before = self.steps.place(&step.id)?;
         let done = self.steps.known().filter(|(place, is)| *place < before && is.settled && !is.skipped());
-        done.filter_map(|(place, _)| self.plan.steps.get(place))
-            .filter(|s| match (&s.action, needs) {
-                (Action::Attest { evidence }, Condition::Evidence { kind, .. }) => evidence == kind,
-                (Action::Stage { .. } | Action::StopService { .. }, _) => s.expects.contains(needs),
-                _ => false,
-            })
-            .last()
+        done.filter_map(|(place, _)| self.plan.steps.get(place)).filter(|s| renews(s, needs)).last()
     }
 
     fn may_attest(&self, evidence: &EvidenceRecord) -> Result<(), Illegal> {
@@ -244,6 +238,15 @@ impl Run {
                 state.settled = false;
             }
         }
+    }
+}
+
+/// Whether a step could bring a condition about again.
+pub(crate) fn renews(step: &Step, needs: &Condition) -> bool {
+    match (&step.action, needs) {
+        (Action::Attest { evidence }, Condition::Evidence { kind, .. }) => evidence == kind,
+        (Action::Stage { .. } | Action::StopService { .. }, _) => step.expects.contains(needs),
+        _ => false,
     }
 }
 

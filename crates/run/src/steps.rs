@@ -3,10 +3,10 @@
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
-use kaketsugi_plan::{Plan, StepId};
+use kaketsugi_plan::{Plan, Step, StepId};
 
 use crate::StepState;
-use crate::restore::{closes, opens};
+use crate::restore::opens;
 
 /// How far each step is. Cheap to clone: what doesn't change is shared.
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
@@ -26,10 +26,7 @@ struct Order {
 
 impl Steps {
     pub(crate) fn new(plan: &Plan) -> Self {
-        let opened_by = |closing: &kaketsugi_plan::Step| {
-            let all = plan.steps.iter().enumerate().filter(|_| closes(&closing.action));
-            all.filter(|(_, s)| opens(&s.action, &closing.action)).map(|(place, _)| place).collect()
-        };
+        let opened_by = |closing: &Step| places(plan, |_, s| opens(&s.action, &closing.action));
         let order = Order {
             places: plan.steps.iter().enumerate().map(|(place, s)| (s.id.clone(), place)).collect(),
             opened_by: plan.steps.iter().map(opened_by).collect(),
@@ -65,4 +62,9 @@ impl Steps {
     pub(crate) fn opened_by(&self, place: usize) -> &[usize] {
         self.order.opened_by.get(place).map_or(&[], Vec::as_slice)
     }
+}
+
+/// The places of the steps that are so.
+pub(crate) fn places(plan: &Plan, is: impl Fn(usize, &Step) -> bool) -> Vec<usize> {
+    plan.steps.iter().enumerate().filter(|(place, s)| is(*place, s)).map(|(place, _)| place).collect()
 }

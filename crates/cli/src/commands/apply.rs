@@ -28,10 +28,7 @@ pub(crate) async fn run(
     let now = estate.map(files::estate).transpose()?;
     site::not_a_node(&plan.estate)?;
     directory::needed(&plan, global)?;
-    if !output.is_json() {
-        output.note("Trying the plan against every fault and every crash …");
-    }
-    let judgement = check::judge(&plan, now.as_ref());
+    let judgement = check::judge(output, &plan, now.as_ref());
     if !judgement.is_safe() {
         output.result(&judgement, || judgement.text(&plan));
         return Ok(Code::Refused);

@@ -13,10 +13,7 @@ use crate::output::Output;
 pub(crate) fn run(output: &Output, path: &Path, estate: Option<&Path>) -> Result<Code, Failure> {
     let plan = files::plan(path)?;
     let now = estate.map(files::estate).transpose()?;
-    if !output.is_json() {
-        output.note("Trying the plan against every fault and every crash …");
-    }
-    let judgement = judge(&plan, now.as_ref());
+    let judgement = judge(output, &plan, now.as_ref());
     output.result(&judgement, || judgement.text(&plan));
     Ok(if judgement.is_safe() { Code::Done } else { Code::Refused })
 }
@@ -30,7 +27,10 @@ pub(crate) struct Judgement {
 }
 
 /// Judges a plan, and whether it still speaks of the estate file as it is now; runs before every `apply` too.
-pub(crate) fn judge(plan: &Plan, now: Option<&Estate>) -> Judgement {
+pub(crate) fn judge(output: &Output, plan: &Plan, now: Option<&Estate>) -> Judgement {
+    if !output.is_json() {
+        output.note("Trying the plan against every fault and every crash …");
+    }
     let mut objections = kaketsugi_lint::lint(plan);
     objections.extend(now.into_iter().flat_map(|now| kaketsugi_lint::lint_against(plan, now)));
     Judgement {

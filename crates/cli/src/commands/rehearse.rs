@@ -54,9 +54,9 @@ pub(crate) async fn run(
     if !output.is_json() {
         let text = if runbook { render::runbook_text } else { render::summary_text };
         output.text(&text(&plan, 100));
-        output.note("\nTrying the plan against every fault and every crash …");
+        output.note("");
     }
-    let judgement = check::judge(&plan, None);
+    let judgement = check::judge(output, &plan, None);
     if !output.is_json() {
         output.text(&judgement.text(&plan));
     }

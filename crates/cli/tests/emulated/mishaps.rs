@@ -59,6 +59,16 @@ fn a_host_key_that_is_not_the_one_that_is_known() {
     assert_eq!(site.want(0, &["status"]).matches("exchange").count(), 0, "no run is left");
 }
 
+/// Switches a server on, and waits until it answers.
+fn start(site: &Site, node: &str) {
+    site.emulation.power_on(node);
+    let begun = Instant::now();
+    while site.runtime.block_on(site.emulation.run(node, "ver", b"")).is_none() {
+        assert!(begun.elapsed() < Duration::from_secs(60), "{node} doesn't start");
+        std::thread::sleep(Duration::from_millis(20));
+    }
+}
+
 /// A server that doesn't answer when a plan is to be carried out: nobody can say whether it is as planned.
 #[test]
 fn a_server_that_is_switched_off() {
@@ -69,12 +79,7 @@ fn a_server_that_is_switched_off() {
     says(&text, &["NODE2 doesn't answer", "Nothing was changed.", "Apply the same plan again"]);
     assert!(!text.contains("NODE1 doesn't"), "{text}");
     assert_eq!(site.want(0, &["status"]).matches("exchange").count(), 0, "no run is left");
-    site.emulation.power_on("NODE2");
-    let begun = Instant::now();
-    while site.runtime.block_on(site.emulation.run("NODE2", "ver", b"")).is_none() {
-        assert!(begun.elapsed() < Duration::from_secs(60), "NODE2 doesn't start");
-        std::thread::sleep(Duration::from_millis(20));
-    }
+    start(&site, "NODE2");
     assert_untouched(&site);
 }
 
@@ -118,12 +123,7 @@ fn events_for_programs() {
     let end = silent.last().unwrap();
     assert_eq!((&end["event"], &end["exit"]), (&"ended".into(), &1.into()), "{end}");
     assert!(end["seen"][0].as_str().unwrap().contains("NODE2"), "{end}");
-    site.emulation.power_on("NODE2");
-    let begun = Instant::now();
-    while site.runtime.block_on(site.emulation.run("NODE2", "ver", b"")).is_none() {
-        assert!(begun.elapsed() < Duration::from_secs(60), "NODE2 doesn't start");
-        std::thread::sleep(Duration::from_millis(20));
-    }
+    start(&site, "NODE2");
     let events = apply(0);
     let of = |kind: &str| events.iter().filter(|e| e["event"] == kind).count();
     assert_eq!(of("step-in-work"), plan.steps.len());
@@ -136,12 +136,9 @@ fn events_for_programs() {
 fn a_plan_that_is_not_safe() {
     let site = Site::new(Setup::hotfix("NODE1").attested());
     let mut plan = site.plan();
-    let at = |plan: &kaketsugi_plan::Plan, action: &str| {
-        plan.steps.iter().position(|s| s.action.name() == action).unwrap_or_else(|| panic!("no {action}"))
-    };
     let install = plan.steps.iter().rposition(|s| s.action.name() == "install").unwrap();
     let mut early = plan.steps.remove(install);
-    let first = at(&plan, "move");
+    let first = plan.steps.iter().position(|s| s.action.name() == "move").unwrap();
     early.requires.clear();
     early.after.clone_from(&plan.steps[first].after);
     plan.steps[first].after = vec![early.id.clone()];

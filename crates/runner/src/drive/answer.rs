@@ -69,11 +69,9 @@ impl Driver<'_> {
                 Input::TimeOver { last: None }
             }
             Want::Probe { within_seconds, .. } if since.over(self.patience(*within_seconds)) => {
-                Input::TimeOver { last: since.last.take().map(Arc::new) }
+                Input::TimeOver { last: since.last.take() }
             }
-            Want::Soak { seconds, .. } if since.over(*seconds) => {
-                Input::TimeOver { last: since.last.take().map(Arc::new) }
-            }
+            Want::Soak { seconds, .. } if since.over(*seconds) => Input::TimeOver { last: since.last.take() },
             Want::Probe { step, .. } | Want::Soak { step, .. } => self.look(run, step, since).await,
             Want::Begin { within_seconds, .. } | Want::Poll { within_seconds, .. }
                 if since.over(self.patience(*within_seconds)) =>
@@ -118,11 +116,12 @@ impl Driver<'_> {
 
     async fn look(&mut self, run: &Run, step: &StepId, since: &mut Since) -> Input {
         let Some(step) = run.plan().step(step) else { return Input::NoAnswer };
-        let question = question(run, step, since.last.as_ref());
+        let question = question(run, step, since.last.as_deref());
         let Some(seen) = self.seen_for(step, &question, since).await else { return Input::NobodyThere };
         self.tell_awaited(run, step, &seen, since);
-        since.last = Some(seen.clone());
-        Input::Seen(Arc::new(seen))
+        let seen = Arc::new(seen);
+        since.last = Some(Arc::clone(&seen));
+        Input::Seen(seen)
     }
 
     async fn begin(&mut self, run: &Run, step: &StepId, attempt: u32, since: &mut Since) -> Input {

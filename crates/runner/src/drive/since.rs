@@ -1,6 +1,7 @@
 //! What a driver remembers between two wants: for how long the same thing has been wanted, and what it told last.
 
 use std::collections::BTreeSet;
+use std::sync::Arc;
 use std::time::Duration;
 
 use kaketsugi_estate::{ServerId, Snapshot};
@@ -26,7 +27,7 @@ pub(super) struct Since {
     silent: Option<Instant>,
     /// Whether there was a look after the time was over.
     last_chance: bool,
-    pub(super) last: Option<Snapshot>,
+    pub(super) last: Option<Arc<Snapshot>>,
     /// The last look that a person carried, as long as nothing was done since.
     pub(super) carried: Option<Carried>,
     pub(super) announced: Option<StepId>,
@@ -130,7 +131,7 @@ mod tests {
         assert_eq!(since.silence(), 0);
         since.heard(&Input::NoAnswer);
         tokio::time::advance(Duration::from_secs(90)).await;
-        since.heard(&Input::Seen(std::sync::Arc::default()));
+        since.heard(&Input::Seen(Arc::default()));
         assert_eq!(since.silence(), 90, "a look at other nodes between two tries is no answer");
         since.heard(&Input::Runs);
         assert_eq!(since.silence(), 0);
@@ -146,7 +147,7 @@ mod tests {
             since.heard(&Input::NotSent);
             pauses.push(since.pause());
             // A look between two tries.
-            since.heard(&Input::Seen(std::sync::Arc::default()));
+            since.heard(&Input::Seen(Arc::default()));
         }
         assert_eq!(pauses, [1, 2, 4, 4, 4].map(|n| n * PACE));
         since.heard(&Input::Runs);
