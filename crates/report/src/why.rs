@@ -2,7 +2,7 @@
 
 use kaketsugi_plan::render::words;
 use kaketsugi_plan::{Answer, Condition, Recovery, Step, StepId};
-use kaketsugi_run::{Outcome, Run, Why};
+use kaketsugi_run::{Mode, Outcome, Run, Why};
 
 use crate::advice::{advice, outdated, unmet};
 
@@ -95,7 +95,9 @@ pub(crate) fn seen(why: &Why) -> Vec<String> {
 /// What to do next, in order.
 pub(crate) fn next(run: &Run, why: &Why) -> Vec<String> {
     let id = run.token().run;
-    let resume = format!("kaketsugi resume {id}");
+    // The command that goes on the way the run goes now. What asks before it is tried again is never on the way back.
+    let way = if run.mode() == Mode::Restore { "restore" } else { "resume" };
+    let resume = format!("kaketsugi {way} {id}");
     let mut lines: Vec<String> = Vec::new();
     for (condition, answer) in conditions(why) {
         let line = advice(condition, *answer);
@@ -162,9 +164,15 @@ pub(crate) fn next(run: &Run, why: &Why) -> Vec<String> {
         }
     }
     if !matches!(why, Why::LockHeld { .. } | Why::LockLost { .. } | Why::LocksLeft { .. }) {
-        lines.push(format!(
-            "To give up instead: kaketsugi restore {id} puts back what was changed beside the release; what is installed stays."
-        ));
+        match run.mode() {
+            Mode::Forward => lines.push(format!(
+                "To give up instead: kaketsugi restore {id} puts back what was changed beside the release; what is installed stays."
+            )),
+            Mode::Restore if run.may_turn_forward() => {
+                lines.push(format!("To go on with the release after all: kaketsugi resume {id}"));
+            }
+            Mode::Restore => {}
+        }
     }
     lines
 }

@@ -225,10 +225,16 @@ impl Run {
         self.now = Transient::Ready { tries: 0 };
     }
 
-    /// Which way the run goes on. Once something was put back there is no way forward: steps that count as done
-    /// would not be.
+    /// Whether a run can still be carried out to its end. Once something was put back it can't: steps that count as
+    /// done would not be.
+    #[must_use]
+    pub fn may_turn_forward(&self) -> bool {
+        self.mode == Mode::Forward || !self.put_back
+    }
+
+    /// Which way the run goes on.
     fn turn(&mut self, restore: bool) {
-        if restore || (self.mode == Mode::Restore && self.put_back) {
+        if restore || !self.may_turn_forward() {
             self.mode = Mode::Restore;
             return;
         }

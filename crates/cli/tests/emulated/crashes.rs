@@ -31,7 +31,7 @@ fn crashing(mut command: Command, after: usize) -> Command {
 }
 
 /// Records that count for a crash: all but those by which somebody goes on.
-fn own_records(site: &Site) -> usize {
+pub(crate) fn own_records(site: &Site) -> usize {
     let (_, entries) = site.journal();
     entries.iter().filter(|e| !matches!(e.record, Record::Resumed { .. } | Record::Locked { .. })).count()
 }

@@ -19,4 +19,6 @@ mod kit;
 #[cfg(unix)]
 mod mishaps;
 #[cfg(unix)]
+mod restores;
+#[cfg(unix)]
 mod transcripts;

@@ -35,6 +35,9 @@ pub(crate) struct Setup {
     pub(crate) by_hand: bool,
     /// Whether everything that a person would be asked to attest is in the estate file already.
     pub(crate) attested: bool,
+    /// Whether there is something to put back: a service that stands in the way of installers runs on both nodes, and
+    /// the virtual server goes back to its preferred owner by itself.
+    pub(crate) settings: bool,
 }
 
 impl Setup {
@@ -47,6 +50,7 @@ impl Setup {
             asks_for_restart: [false; 2],
             by_hand: false,
             attested: false,
+            settings: false,
         }
     }
 
@@ -77,6 +81,10 @@ impl Setup {
         for (index, node) in spec.nodes.iter_mut().enumerate() {
             node.iis_fix = self.fix[index];
             node.asks_for_restart = self.asks_for_restart[index];
+        }
+        if self.settings {
+            spec.groups[1].failback = true;
+            spec.nodes.iter_mut().for_each(|n| n.services = vec!["SNMP".into()]);
         }
         spec.groups[0].owner = "NODE1".into();
         spec.groups[1].preferred = vec![self.owner.into()];

@@ -67,7 +67,8 @@ impl WindowsCluster {
         }
     }
 
-    /// Offline: what stands on others first. Online: what others stand on first.
+    /// Offline: what stands on others first. Online: what others stand on first. Both where the group is: whether it
+    /// may be online there was judged before, and a run that is given up brings it back where it was left.
     pub(super) async fn resources(&self, order: &Order<'_>) -> Result<Work, Error> {
         let action = &order.step.action;
         let (Action::TakeOffline { cluster, group } | Action::BringOnline { cluster, group, .. }) = action
@@ -93,11 +94,6 @@ impl WindowsCluster {
         let owner = found.owner.clone().ok_or_else(|| failed("nobody has it"))?;
         if seen.nodes.get(&owner).map(|n| n.state) != Some(NodeState::Online) {
             return Err(failed("its owner isn't online"));
-        }
-        if let Action::BringOnline { node, .. } = action
-            && *node != owner
-        {
-            return Err(failed("it isn't on the node where it is to go online"));
         }
         let (names, verb) = match action {
             Action::TakeOffline { .. } => (to_take_offline(found), "offline"),
