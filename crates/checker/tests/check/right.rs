@@ -74,6 +74,19 @@ fn a_hotfix_of_exchange_2003() {
     shows_enough(&verdict);
 }
 
+/// Everything is there already: a plan without a step is no plan that was tried too little.
+#[test]
+fn a_plan_without_a_step() {
+    let mut plan = testkit::exchange("exchange-2003-kb916803");
+    let release = plan.payload.id.clone();
+    for server in plan.snapshot.servers.values_mut() {
+        server.releases.insert(release.clone(), kaketsugi_estate::ReleaseState::Installed);
+    }
+    plan.steps.clear();
+    let verdict = safe(&plan);
+    assert!(verdict.states > 0 && verdict.coverage.faults() == 0);
+}
+
 #[test]
 fn the_same_plan_gives_the_same_verdict() {
     let plan = testkit::exchange("exchange-2003-kb916803");

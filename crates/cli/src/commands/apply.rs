@@ -33,6 +33,9 @@ pub(crate) async fn run(
         output.result(&judgement, || judgement.text(&plan));
         return Ok(Code::Refused);
     }
+    if plan.steps.is_empty() {
+        return Ok(nothing_to_do(output, &plan));
+    }
     approved(output, &plan, approve)?;
     let operator = site::operator(output);
     let platform = site::platform(&plan.estate, global, &operator)?;
@@ -53,6 +56,26 @@ pub(crate) async fn run(
         journal.discard();
     }
     code
+}
+
+/// A plan without a step: what is asked for is there.
+fn nothing_to_do(output: &Output, plan: &Plan) -> Code {
+    let why = format!(
+        "Nothing is to be done, and nothing was begun: {} is on every server already.",
+        plan.payload.title
+    );
+    match output.is_json() {
+        true => ended(output, Code::Done, &why, &[], &[]),
+        false => output.note(&why),
+    }
+    Code::Done
+}
+
+/// The last event: a reader of events alone knows how it ended, and why.
+fn ended(output: &Output, code: Code, why: &str, seen: &[String], next: &[String]) {
+    output.json(&serde_json::json!({
+        "event": "ended", "exit": code as u8, "why": why, "seen": seen, "next": next,
+    }));
 }
 
 /// Servers that only people reach have no locks: what is known here of other runs has to do.
@@ -174,10 +197,7 @@ fn told(output: &Output, run: &Run, ending: &Ending) -> Code {
         Ending::Run(_) => (String::new(), Vec::new(), kaketsugi_report::next_steps(run)),
     };
     if output.is_json() {
-        // The last event: a reader of events alone knows how it ended, and why.
-        output.json(&serde_json::json!({
-            "event": "ended", "exit": code as u8, "why": why, "seen": seen, "next": next,
-        }));
+        ended(output, code, &why, &seen, &next);
         return code;
     }
     let all = (!why.is_empty()).then_some(why).into_iter();

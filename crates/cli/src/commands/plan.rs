@@ -33,7 +33,9 @@ pub(crate) async fn run(
             kaketsugi_plan::render::runbook_text(&plan, 100)
         }
     });
-    if let Some(out) = out {
+    if plan.steps.is_empty() {
+        output.note(&format!("\nNothing is to be done: {} is on every server already.", plan.payload.title));
+    } else if let Some(out) = out {
         output.note(&format!(
             "\nThe plan is in {0}. Next: kaketsugi check {0}, then kaketsugi apply {0} --approve {1}",
             out.display(),

@@ -279,3 +279,21 @@ fn power_that_fails_in_an_install_and_comes_back() {
     assert!(truth.nodes.values().all(|n| n.files["cdoex.dll"] == "6.5.7650.29" && !n.broken && n.member));
     assert_eq!(truth.groups["EVS1"].owner, "NODE1");
 }
+
+/// What is asked for is there already: that is said, and nothing is begun.
+#[test]
+fn a_release_that_is_everywhere_already() {
+    let site = Site::new(Setup::hotfix("NODE1").attested());
+    let plan = site.plan();
+    let hash = plan.hash();
+    site.want(0, &["apply", "plan", "--approve", hash.as_str()]);
+    let told = site.told();
+    std::fs::remove_file(site.path("plan")).unwrap();
+    let again = ["plan", "estate.toml", "--release", site.setup.release, "--out", "plan"];
+    let there = "is on every server already";
+    says(&site.want(0, &again), &["Nothing is to be done", there]);
+    site.want(0, &["check", "plan"]);
+    says(&site.want(0, &["apply", "plan"]), &["nothing was begun", there]);
+    assert_eq!(site.told(), told, "nobody was told anything");
+    assert_eq!(site.want(0, &["status"]).matches("exchange-2003-kb916803").count(), 1, "one run, the first");
+}
