@@ -182,6 +182,8 @@ fn take_offline(sheet: &mut Sheet, board: &mut Board<'_>, group: &GroupId) -> Re
     let exposes =
         board.act(Some(&Command::TakeOffline { cluster: cluster.clone(), group: group.clone() }))?;
     board.offline.insert(group.clone());
+    let mut cites = vec!["E03-CLU-06-OFFLINE"];
+    cites.extend((!board.carried_over.is_empty()).then_some("E03-CLU-13-REPEAT"));
     sheet.write(
         Draft::new(
             Action::TakeOffline { cluster: cluster.clone(), group: group.clone() },
@@ -191,7 +193,7 @@ fn take_offline(sheet: &mut Sheet, board: &mut Board<'_>, group: &GroupId) -> Re
         )
         .requires(requires)
         .expects([Condition::OnlyKeptOnline { cluster, group: group.clone() }])
-        .cites(&["E03-CLU-06-OFFLINE"])
+        .cites(&cites)
         .interrupts([begins])
         .interrupts(lasting)
         .exposes(exposes)
@@ -208,6 +210,11 @@ fn move_offline(
 ) -> Result<(), Refused> {
     let cluster = board.cluster.clone();
     let lasting = lasting(board);
+    let mut cites = vec!["E03-CLU-08-MOVE-BACK"];
+    // The same move empties the node that is patched next.
+    if board.owner.get(group).is_some_and(|from| !board.patched.contains(from)) {
+        cites.extend(["E03-CLU-01-MOVE", "E03-CLU-MOVE-EVS"]);
+    }
     let exposes = board.act(Some(&move_to(board, group, to)))?;
     board.carried_over.insert(group.clone());
     sheet.write(
@@ -224,7 +231,7 @@ fn move_offline(
             Condition::Owner { cluster: cluster.clone(), group: group.clone(), node: to.clone() },
             Condition::OnlyKeptOnline { cluster, group: group.clone() },
         ])
-        .cites(&["E03-CLU-08-MOVE-BACK"])
+        .cites(&cites)
         .interrupts(lasting)
         .exposes(exposes)
         .takes(board.profile.expected_seconds.r#move, 900),
@@ -275,7 +282,13 @@ fn upgrade(sheet: &mut Sheet, board: &mut Board<'_>, group: &GroupId) -> Result<
         ))
         .requires(requires)
         .expects([Condition::GroupVersion { cluster, group: group.clone(), build }])
-        .cites(&["E03-CLU-09-UPGRADE-EVS", "E03-EVS-CONDITIONS", "E03-CLU-ADMIN-NODE", "KB822582"])
+        .cites(&[
+            "E03-CLU-09-UPGRADE-EVS",
+            "E03-EVS-CONDITIONS",
+            "E03-CLU-ADMIN-NODE",
+            "E03-CLU-TWO-STAGES",
+            "KB822582",
+        ])
         .interrupts(lasting)
         .exposes(exposes)
         .recovery(Recovery::Ask)

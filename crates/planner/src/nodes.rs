@@ -129,6 +129,13 @@ fn install(
         (true, false) => vec!["E03-CLU-IIS-FIX"],
         (false, _) => Vec::new(),
     };
+    if media {
+        cites.extend(turn(board));
+        // The first of the two stages; the other one is the upgrade of each virtual server.
+        cites.extend(
+            (payload.id == board.payload.id && payload.group_upgrade).then_some("E03-CLU-TWO-STAGES"),
+        );
+    }
     cites.extend(payload.cites.iter().map(String::as_str));
     let mut draft = Draft::new(
         Action::Install { node: node.clone(), release: payload.id.clone() },
@@ -147,6 +154,15 @@ fn install(
     }
     sheet.write(draft);
     Ok(())
+}
+
+/// What the document says of nodes that come after the first one.
+fn turn(board: &Board<'_>) -> Option<&'static str> {
+    match board.patched.len() {
+        0 => None,
+        1 => Some("E03-CLU-12-OTHER-NODE"),
+        _ => Some("E03-CLU-13-REPEAT"),
+    }
 }
 
 /// The restart after an install, where the installer, the system or policy asks for it.
@@ -229,7 +245,7 @@ fn stop(
     .exposes(exposes)
     .takes(15, 300);
     if board.seen.kind == kaketsugi_estate::ClusterKind::Windows {
-        draft = draft.cites(&["E03-CLU-03-STOP", "ALL-CLU-STOP"]);
+        draft = draft.cites(&["E03-CLU-03-STOP", "ALL-CLU-STOP", "E03-CLU-ONE-NODE"]);
     }
     if let Some(when) = when {
         draft = draft.when(when);

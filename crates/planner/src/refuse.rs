@@ -3,9 +3,10 @@
 use std::collections::BTreeSet;
 
 use kaketsugi_estate::{
-    ClusterKind, Estate, GroupState, NodeState, ServerId, ServerSeen, Snapshot, TransportKind, Trouble,
+    ClusterKind, Estate, GroupState, NodeState, Product, ServerId, ServerSeen, Snapshot, TransportKind,
+    Trouble,
 };
-use kaketsugi_knowledge::{Fit, Installed, releases};
+use kaketsugi_knowledge::{Build, Fit, Installed, releases};
 use kaketsugi_plan::{Finding, Payload};
 
 /// Every reason against a plan.
@@ -14,7 +15,33 @@ pub(crate) fn findings(estate: &Estate, snapshot: &Snapshot, payload: &Payload) 
     servers(&mut findings, estate, snapshot, payload);
     half_by_hand(&mut findings, estate);
     clusters(&mut findings, estate, snapshot);
+    findings.extend(of_exchange_2000(snapshot, payload));
     findings
+}
+
+/// Virtual servers of Exchange 2000 on nodes with Exchange 2003: they are upgraded before the service pack goes on
+/// (E03-CLU-W2K-CLEAN).
+fn of_exchange_2000(snapshot: &Snapshot, payload: &Payload) -> Vec<Finding> {
+    const EXCHANGE_2003: Build = Build::new(6, 5, 0, 0);
+    let clusters = snapshot.clusters.iter().filter(|_| payload.product == Product::Exchange2003);
+    let groups =
+        clusters.flat_map(|(cluster, seen)| seen.groups.iter().map(move |(id, group)| (cluster, id, group)));
+    groups
+        .filter_map(|(cluster, id, group)| {
+            let version = group.version.as_deref()?;
+            version.parse::<Build>().is_ok_and(|build| build < EXCHANGE_2003).then_some((cluster, id, version))
+        })
+        .map(|(cluster, id, version)| Finding {
+            cites: vec!["E03-CLU-W2K-CLEAN".into(), "KB842427".into()],
+            ..finding(
+                "cluster/group-of-exchange-2000",
+                format!("{cluster}: the Exchange virtual server {id} is of Exchange 2000 ({version})"),
+                "its nodes were installed anew with Exchange 2003; it is upgraded to that before a service pack goes on",
+                "On the node that has it, start Cluster Administrator and choose Upgrade Exchange Virtual Server; when it \
+                 is online there, plan again.",
+            )
+        })
+        .collect()
 }
 
 fn finding(code: &str, symptom: String, cause: &str, remedy: &str) -> Finding {

@@ -165,6 +165,21 @@ fn a_release_that_does_not_fit_what_is_installed() {
     assert_eq!(codes("exchange-2003-sp2", Some(sp2), ReleaseState::Installed), Vec::new());
 }
 
+/// A clean installation of the nodes leaves a virtual server of Exchange 2000 (KB 842427).
+#[test]
+fn a_virtual_server_of_exchange_2000() {
+    for release in ["exchange-2003-sp2", "exchange-2003-kb916803"] {
+        let mut kit =
+            testkit::exchange(&["NODE1", "NODE2"], &[("EVS1", "NODE1"), ("EVS2", "NODE1")], release);
+        let evs = kit.snapshot.clusters.get_mut(&id("CLUS1")).unwrap().groups.get_mut(&id("EVS2")).unwrap();
+        evs.version = Some("6.0.6249.4".into());
+        let refused = kaketsugi_planner::plan(&kit.estate, &kit.snapshot, &kit.payload).unwrap_err();
+        let [finding] = &refused.findings[..] else { panic!("{release}: {refused:?}") };
+        assert_eq!(finding.code, "cluster/group-of-exchange-2000");
+        assert!(finding.symptom.contains("EVS2") && finding.cites[0] == "E03-CLU-W2K-CLEAN", "{finding:?}");
+    }
+}
+
 #[test]
 fn every_mistake_is_told_at_once() {
     let codes = refused(|kit| {

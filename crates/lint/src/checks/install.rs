@@ -3,6 +3,7 @@
 use std::collections::BTreeSet;
 
 use kaketsugi_estate::{ReleaseState, ServerId};
+use kaketsugi_knowledge::{Fit, Installed};
 use kaketsugi_plan::{Action, Payload, ServiceNeed};
 
 use crate::ledger::Service;
@@ -65,6 +66,13 @@ pub(super) const CHECKS: &[Check] = &[
         hint: "install them on the drained node before the release",
         rule: Cite::exchange("E03-CLU-IIS-FIX"),
         find: first,
+    },
+    Check {
+        code: "install-unfit",
+        asks: "A release goes onto servers whose version it is made for.",
+        hint: "choose a release that is newer than what is there, and install what it needs first",
+        rule: Cite::NONE,
+        find: unfit,
     },
     Check {
         code: "install-again",
@@ -218,6 +226,29 @@ fn first(walk: &Walk<'_>) -> Vec<Found> {
         if !missing.is_empty() {
             found.push(Found::at(m.step, format!("{} must be on {node} before it", names(missing))));
         }
+    }
+    found
+}
+
+fn unfit(walk: &Walk<'_>) -> Vec<Found> {
+    let Some(release) = &walk.release else { return Vec::new() };
+    let whole = |node: &ServerId| walk.found(node, &walk.plan.payload.id) != Some(ReleaseState::Partial);
+    let mut found = Vec::new();
+    for (m, node) in walk.installs().filter(|(_, node)| whole(node)) {
+        let version = walk.plan.snapshot.servers.get(node).and_then(|s| s.version.as_deref());
+        let build = version.and_then(|v| v.parse().ok());
+        let installed = Installed { product: &release.product, build, hotfixes: BTreeSet::new() };
+        let has = version.unwrap_or("an unknown version");
+        let why = match release.fits(&installed) {
+            Fit::Older { .. } => "it is older than what is there",
+            Fit::NeedsFirst(_) => "it needs another release first",
+            Fit::Unknown => "whether it fits can't be said",
+            Fit::Installable | Fit::AlreadyInstalled | Fit::WrongProduct => continue,
+        };
+        found.push(Found::at(
+            m.step,
+            format!("{} would be installed on {node}, which has {has}: {why}", release.id),
+        ));
     }
     found
 }

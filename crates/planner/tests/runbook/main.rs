@@ -4,6 +4,7 @@
 mod differences;
 mod examples;
 mod read;
+mod register;
 #[path = "../testkit/mod.rs"]
 mod testkit;
 

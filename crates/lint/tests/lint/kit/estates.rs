@@ -150,7 +150,13 @@ pub(crate) fn exchange(version: &str) -> (Estate, Snapshot) {
     let releases: Vec<_> = releases.iter().map(|r| (*r, ReleaseState::Absent)).collect();
     let snapshot = Snapshot {
         taken_at: Millis(1_700_000_000_000),
-        servers: nodes.iter().map(|n| (server(n), server_seen(&releases, &settings))).collect(),
+        servers: nodes
+            .iter()
+            .map(|n| {
+                let seen = server_seen(&releases, &settings);
+                (server(n), ServerSeen { version: Some(version.to_owned()), ..seen })
+            })
+            .collect(),
         clusters: BTreeMap::from([(cluster(), seen(ClusterKind::Windows, &nodes, groups))]),
         evidence: Vec::new(),
     };

@@ -232,6 +232,17 @@ fn payload() -> Vec<Mutation> {
             let seen = p.snapshot.servers.get_mut(&server("n2")).unwrap();
             seen.releases.insert(release("debian-updates"), ReleaseState::Newer);
         }),
+        mutation("install-unfit", "a newer one is there", service_pack, |p| {
+            let seen = p.snapshot.servers.get_mut(&server("EXN2")).unwrap();
+            seen.version = Some("Version 8.3 (Build 83.6)".into());
+        }),
+        mutation("install-unfit", "its service pack is missing", hotfix_plan, |p| {
+            let seen = p.snapshot.servers.get_mut(&server("EXN2")).unwrap();
+            seen.version = Some("Version 6.5 (Build 7226.6: Service Pack 1)".into());
+        }),
+        mutation("install-unfit", "nobody knows what is there", service_pack, |p| {
+            p.snapshot.servers.get_mut(&server("EXN1")).unwrap().version = None;
+        }),
         mutation("restart-conditional", "policy says always", three_nodes, |p| {
             p.estate.policy.restart = RestartPolicy::Always;
         }),
