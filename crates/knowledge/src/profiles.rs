@@ -77,10 +77,12 @@ impl Profile {
     }
 }
 
-/// `libqb#`: followed by a number; `corosync-*`: by anything; else exactly the name.
+/// `libqb#`: followed by a number, and by `t64` where Debian renamed it for 64-bit times; `corosync-*`: by anything;
+/// else exactly the name.
 fn package_matches(pattern: &str, package: &str) -> bool {
     if let Some(stem) = pattern.strip_suffix('#') {
         let number = package.strip_prefix(stem).unwrap_or_default();
+        let number = number.strip_suffix("t64").unwrap_or(number);
         return !number.is_empty() && number.bytes().all(|byte| byte.is_ascii_digit());
     }
     match pattern.strip_suffix('*') {
@@ -275,7 +277,7 @@ mod tests {
     #[test]
     fn stack_packages_are_told_from_those_that_only_sound_alike() {
         let profile = profiles().get("debian", ClusterKind::Pacemaker).unwrap();
-        for stack in ["corosync", "pacemaker", "pacemaker-cli-utils", "libqb100", "libknet1", "libcib27"] {
+        for stack in ["corosync", "pacemaker", "pacemaker-cli-utils", "libqb100", "libknet1t64", "libcib27"] {
             assert!(profile.is_stack_package(stack), "{stack}");
         }
         for other in

@@ -4,7 +4,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use kaketsugi_estate::{Policy, Product, ReleaseId, RestartPolicy, ServerId};
+use kaketsugi_estate::{ClusterKind, Policy, Product, ReleaseId, RestartPolicy, ServerId};
 use kaketsugi_plan::{Content, Package, Payload, RestartNeed, ServiceNeed};
 use sha2::{Digest, Sha256};
 
@@ -14,20 +14,6 @@ use super::version;
 
 /// The release that means "all updates that apt offers".
 pub(crate) const DEBIAN_UPDATES: &str = "debian-updates";
-
-/// Packages that are the cluster's stack: the daemons must not run while they are replaced.
-const STACK: [&str; 10] = [
-    "corosync",
-    "crmsh",
-    "libcfg7",
-    "libcmap4",
-    "libcorosync",
-    "libcpg4",
-    "libknet",
-    "libqb",
-    "libquorum5",
-    "pacemaker",
-];
 
 /// What one node's private apt answered.
 #[derive(Debug, Clone)]
@@ -181,10 +167,12 @@ fn payload(
         lists.iter().map(|(node, list)| format!("{node} {}\n", list_digest(list))).collect();
     let digest = hex::encode(Sha256::digest(digests));
     let names: BTreeSet<&str> = lists.values().flatten().map(|p| p.name.as_str()).collect();
+    // The daemons must not run while they, or what they link, are replaced.
+    let profile = kaketsugi_knowledge::profiles().get("debian", ClusterKind::Pacemaker);
     let touches_stack = lists.iter().any(|(node, list)| {
         let linked = nodes.get(node).map(|facts| &facts.linked);
         list.iter().any(|p| {
-            STACK.iter().any(|part| p.name.starts_with(part))
+            profile.is_none_or(|profile| profile.is_stack_package(&p.name))
                 || linked.is_some_and(|linked| linked.contains(&p.name))
         })
     });
@@ -228,25 +216,29 @@ mod tests {
 
     /// A node on which `ssl` goes from 1 to `to`, by a file with this digest from this archive.
     fn node(to: &str, sha256: &str, archive: &str) -> NodeFacts {
+        node_with("ssl", to, sha256, archive)
+    }
+
+    fn node_with(name: &str, to: &str, sha256: &str, archive: &str) -> NodeFacts {
         let policy = format!(
-            "ssl:\n  Version table:\n     {to} 500\n        500 http://{archive}\n *** 1 500\n        500 http://deb bookworm/main amd64 Packages\n"
+            "{name}:\n  Version table:\n     {to} 500\n        500 http://{archive}\n *** 1 500\n        500 http://deb bookworm/main amd64 Packages\n"
         );
         NodeFacts {
             simulated: vec![Simulated::Install {
-                name: "ssl".into(),
+                name: name.into(),
                 architecture: "amd64".into(),
                 version: to.into(),
                 from: Some("1".into()),
             }],
             records: vec![Record {
-                name: "ssl".into(),
+                name: name.into(),
                 architecture: "amd64".into(),
                 version: to.into(),
                 sha256: sha256.into(),
                 size_bytes: 7,
             }],
             origins: Origins::parse(FILES, &policy),
-            dpkg: Dpkg::parse("ssl\tamd64\t1\tinstall\tinstalled\tok\n").unwrap(),
+            dpkg: Dpkg::parse(&format!("{name}\tamd64\t1\tinstall\tinstalled\tok\n")).unwrap(),
             linked: BTreeSet::new(),
         }
     }
@@ -330,8 +322,10 @@ mod tests {
     #[test]
     fn the_stack_and_what_it_links_want_the_service_stopped() {
         let linked = NodeFacts { linked: ["ssl".to_owned()].into(), ..node("2", SHA, SECURITY) };
-        let payload = frozen(&[("n1", linked)], &Policy::default()).unwrap();
-        assert_eq!(payload.service, ServiceNeed::Stopped);
+        for facts in [linked, node_with("libqb100", "2", SHA, SECURITY)] {
+            let payload = frozen(&[("n1", facts)], &Policy::default()).unwrap();
+            assert_eq!(payload.service, ServiceNeed::Stopped);
+        }
     }
 
     #[test]
