@@ -6,15 +6,16 @@ use std::process::Stdio;
 use std::time::{Duration, Instant};
 
 use kaketsugi_lab::{Config, possible_for};
-use kaketsugi_plan::Phase;
+use kaketsugi_plan::{Interruption, Phase, Plan};
 use kaketsugi_run::Record;
 use kaketsugi_runner::Entry;
 use support::{Bench, figure, wait};
 
-/// Times, in milliseconds since the epoch, in which a run had declared that users are cut off: from the intent of
-/// an interrupting step to its outcome.
-fn declared(plan: &kaketsugi_plan::Plan, entries: &[Entry]) -> Vec<(u64, u64)> {
-    let interrupting = |id| plan.step(id).is_some_and(|s| !s.interrupts.is_empty());
+/// Times, in milliseconds since the epoch, in which a run had declared that the mail group's users are cut off: from the
+/// intent of an interrupting step to its outcome.
+fn declared(plan: &Plan, entries: &[Entry]) -> Vec<(u64, u64)> {
+    let interrupting =
+        |id| plan.step(id).is_some_and(|s| s.interrupts.iter().any(|i| i.group.as_str() == "mail"));
     let mut windows = Vec::new();
     let mut open = None;
     for entry in entries {
@@ -29,8 +30,16 @@ fn declared(plan: &kaketsugi_plan::Plan, entries: &[Entry]) -> Vec<(u64, u64)> {
     windows
 }
 
-fn rolling(nodes: u8, bare_moves: usize, policy: &str) {
-    let bench = Bench::up(&Config::mail(nodes), policy);
+/// How often a plan interrupts a group.
+fn moves(plan: &Plan, group: &str) -> usize {
+    let begin =
+        |i: &&Interruption| matches!(i.phase, Phase::Whole | Phase::Begins) && i.group.as_str() == group;
+    plan.steps.iter().flat_map(|s| &s.interrupts).filter(begin).count()
+}
+
+fn rolling(bench: Bench, bare_moves: usize) {
+    let config = bench.lab.facts().config.clone();
+    let nodes = config.nodes;
     let before = bench.configuration("n1");
 
     let mut bare: Vec<u64> = Vec::new();
@@ -46,14 +55,12 @@ fn rolling(nodes: u8, bare_moves: usize, policy: &str) {
 
     bench.assert_discovered();
     let plan = bench.plan();
-    let moves: usize = plan
-        .steps
-        .iter()
-        .flat_map(|s| &s.interrupts)
-        .filter(|i| matches!(i.phase, Phase::Whole | Phase::Begins))
-        .count();
-    // One node carries mail and another is free: once is enough, and as often as it must be.
-    assert_eq!(moves, 1);
+    // A node that carries a group has to be patched, and another one is free: once is enough, and as often as it must be.
+    let groups: Vec<&str> = config.groups.iter().map(|g| g.name.as_str()).collect();
+    for group in &groups {
+        assert_eq!(moves(&plan, group), 1, "{group}");
+    }
+    let started: Vec<usize> = groups.iter().map(|group| bench.starts(group)).collect();
 
     let client = bench.lab.mail_client().unwrap();
     let begun = Instant::now();
@@ -67,6 +74,14 @@ fn rolling(nodes: u8, bare_moves: usize, policy: &str) {
     assert!(report.accepted.len() > 100, "a client that sends nothing loses nothing");
     bench.assert_mended(&plan, &before);
     bench.assert_restarted(&plan);
+    for (group, before) in groups.iter().zip(started) {
+        assert!(before > 0, "a log that says nothing of {group} counts nothing");
+        assert_eq!(
+            bench.starts(group) - before,
+            1,
+            "{group}: moved more often than planned, says Pacemaker's log"
+        );
+    }
     let (run, entries) = bench.journal();
     assert!(run.finished());
     let windows = declared(&plan, &entries);
@@ -91,14 +106,16 @@ fn rolling(nodes: u8, bare_moves: usize, policy: &str) {
 #[test]
 fn three_nodes() {
     if possible_for("three_nodes") {
-        rolling(3, 5, "restart = \"always\"\nsoak-seconds = 10");
+        let policy = "restart = \"always\"\nsoak-seconds = 10";
+        rolling(Bench::up(&Config::mail(3).with_web(), policy), 5);
     }
 }
 
 #[test]
 fn two_nodes() {
     if possible_for("two_nodes") {
-        // Restarted when the updates ask for it, as where nobody says otherwise.
-        rolling(2, 0, "soak-seconds = 10");
+        // Restarted when the updates ask for it, as where nobody says otherwise; by an account that isn't root.
+        let login = "user = \"admin\"\nbecome = true";
+        rolling(Bench::up_as(&Config::mail(2), "soak-seconds = 10", login), 0);
     }
 }

@@ -195,9 +195,7 @@ impl Repository {
                 for name in group.iter().filter(|name| self.newest(name).is_err()) {
                     apt.download(name, &self.dir)?;
                 }
-                let originals =
-                    group.iter().map(|name| Ok(self.newest(name)?.1)).collect::<Result<Vec<_>>>()?;
-                deb::repack(&originals, deb::VERSION_SUFFIX, &self.dir)?;
+                self.add_repacked(group, deb::VERSION_SUFFIX)?;
             }
         }
         self.publish()

@@ -31,6 +31,19 @@ fn three_nodes_carry_a_mail_group_through_a_move_and_a_power_cut() {
     let restarts = lab.exec("n3", "needrestart -b").unwrap();
     assert!(!restarts.contains("NEEDRESTART-SVC"), "a fresh node needs no restarts: {restarts}");
 
+    // Where an archive has no update, a real package is packed anew with a higher version: it is one like any other.
+    let together = lab.repository().add_repacked(&["dovecot-core", "dovecot-imapd"], "+anew1").unwrap();
+    let single = lab.repository().add_repacked(&["iputils-ping"], "+anew1").unwrap();
+    let simulated = lab.exec("n3", "apt-get -qq update && apt-get -s dist-upgrade").unwrap();
+    for package in together.iter().chain(&single) {
+        let line = simulated.lines().find(|l| l.starts_with(&format!("Inst {} ", package.name))).unwrap();
+        assert!(line.contains(&format!("({} ", package.version)), "{} in {line}", package.version);
+    }
+    let install = "export DEBIAN_FRONTEND=noninteractive; apt-get -qq -y install iputils-ping >/dev/null 2>&1; \
+        dpkg --audit; dpkg-query -W -f '${Version}' iputils-ping";
+    assert_eq!(lab.exec("n3", install).unwrap(), single[0].version);
+    together.iter().chain(&single).for_each(|package| lab.repository().remove(package).unwrap());
+
     // A broken update fails as one does, and tells why; taken back, the node is well again.
     let (good, _) = lab.repository().newest("iputils-ping").unwrap();
     let broken = lab.repository().add_broken("iputils-ping", "ping lost its way").unwrap();

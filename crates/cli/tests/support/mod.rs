@@ -2,7 +2,7 @@
 #![expect(dead_code, reason = "not every test uses all of it")]
 
 use std::collections::BTreeMap;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Output, Stdio};
 use std::time::{Duration, Instant};
 
@@ -10,6 +10,9 @@ use kaketsugi_lab::{Config, Lab};
 use kaketsugi_plan::Plan;
 use kaketsugi_run::Run;
 use kaketsugi_runner::{Entry, Store};
+
+/// A file of this name beside the estate file lets the mail group's health command say no.
+pub(crate) const UNWELL: &str = "unwell";
 
 /// A lab, an estate file for it, and a place for journals.
 pub(crate) struct Bench {
@@ -19,31 +22,39 @@ pub(crate) struct Bench {
     found: BTreeMap<String, String>,
 }
 
+const PACEMAKER_LOG: &str = "/var/log/pacemaker/pacemaker.log";
+
 /// What a run may change beside the packages and the cluster: units and their drop-ins, timers, policy-rc.d.
 const SETTINGS: &str = "find /etc/systemd/system /usr/sbin/policy-rc.d* 2>/dev/null | sort; \
     systemctl is-active apt-daily.timer apt-daily-upgrade.timer unattended-upgrades.service || true; \
     systemctl is-enabled apt-daily.timer apt-daily-upgrade.timer unattended-upgrades.service 2>&1 || true";
 
-/// Succeeds while both of the mail group's services greet; run on the controller, where users are.
-fn health(address: &str) -> String {
+/// Succeeds while both of the mail group's services greet; run on the controller, where users are. A file of this name
+/// makes it say no.
+fn health(address: &str, unwell: &Path) -> String {
     let greets = |port: u16, word: &str| {
         format!(
             "timeout 5 bash -c 'exec 3<>/dev/tcp/{address}/{port} && read -r -t 4 l <&3 && [[ $l == \"{word}\"* ]]'"
         )
     };
-    format!("{} && {}", greets(25, "220 "), greets(143, "* OK"))
+    format!("test ! -e {} && {} && {}", unwell.display(), greets(25, "220 "), greets(143, "* OK"))
 }
 
 impl Bench {
     /// Brings a cluster up and writes an estate file with this policy (TOML lines).
     pub(crate) fn up(config: &Config, policy: &str) -> Self {
+        Self::up_as(config, policy, "user = \"root\"")
+    }
+
+    /// The same, with a login of its own (TOML lines) for every server.
+    pub(crate) fn up_as(config: &Config, policy: &str, login: &str) -> Self {
         let lab = Lab::up(config).unwrap();
         let dir = tempfile::tempdir().unwrap();
         let facts = lab.facts();
         let mut text = format!("name = \"lab\"\n\n[policy]\n{policy}\n");
         for node in &facts.nodes {
             text.push_str(&format!(
-                "\n[[server]]\nname = \"{}\"\naddress = \"{}\"\nuser = \"root\"\nproduct = \"debian\"\n",
+                "\n[[server]]\nname = \"{}\"\naddress = \"{}\"\n{login}\nproduct = \"debian\"\n",
                 node.name, node.address
             ));
         }
@@ -56,7 +67,7 @@ impl Bench {
             text.push_str(&format!(
                 "\n[[cluster.group]]\nname = \"{}\"\nhealth = {{ command = '''{}''', timeout-seconds = 12 }}\n",
                 group.name,
-                health(&group.address.to_string())
+                health(&group.address.to_string(), &dir.path().join(UNWELL))
             ));
         }
         std::fs::write(dir.path().join("estate.toml"), text).unwrap();
@@ -169,6 +180,11 @@ impl Bench {
     /// What a run owes at its end: versions, the configuration as before, nothing left behind.
     pub(crate) fn assert_mended(&self, plan: &Plan, configuration: &str) {
         self.assert_versions(plan);
+        self.assert_put_back(plan, configuration);
+    }
+
+    /// What a run owes that was given up: all but the packages as before, nothing left behind.
+    pub(crate) fn assert_put_back(&self, plan: &Plan, configuration: &str) {
         for node in plan.snapshot.servers.keys() {
             let node = node.as_str();
             assert_eq!(
@@ -191,6 +207,14 @@ impl Bench {
         let history = self.lab.exec(node, "cat /var/log/apt/history.log 2>/dev/null || true").unwrap();
         let count = |word: &str| history.lines().filter(|l| l.starts_with(word)).count();
         (count("Start-Date:"), count("End-Date:"))
+    }
+
+    /// How often each group was started anywhere, by what Pacemaker itself logged: its virtual address comes last.
+    pub(crate) fn starts(&self, group: &str) -> usize {
+        let started =
+            format!("grep -c 'Result of start operation for {group}-ip on .*: ok' {PACEMAKER_LOG} || true");
+        let nodes = self.lab.facts().nodes.iter();
+        nodes.map(|n| self.lab.exec(&n.name, &started).unwrap().trim().parse::<usize>().unwrap()).sum()
     }
 
     /// `discover` drafts an estate file that can be planned from as it is; given one node it names all.

@@ -24,6 +24,9 @@ pub(crate) async fn an_update_goes_on_and_all_else_is_as_before(real: &Real, nam
         "printf '#!/bin/sh\\n[ \"$1\" = ours ] && exit 101\\nexit 0\\n' > /usr/sbin/policy-rc.d; \
         chmod 750 /usr/sbin/policy-rc.d; touch -d 2001-02-03 /usr/sbin/policy-rc.d; systemctl start apt-daily.timer",
     );
+    // Somebody lets every install restart what it replaces: it must not, while the run is at work.
+    let conf = "/etc/needrestart/conf.d/restart.conf";
+    on(&real.lab, name, &format!("echo \"\\$nrconf{{restart}} = 'a';\" > {conf}"));
     let file = a_new_default_for_a_changed_file(real, name);
     let listing = "ls -l --time-style=full-iso /usr/sbin/policy-rc.d; find /etc/systemd/system | sort; apt-mark showauto";
     let listed = on(&real.lab, name, listing);
