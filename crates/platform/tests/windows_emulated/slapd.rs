@@ -1,7 +1,7 @@
 //! A real LDAP server in the place of a domain controller: what the emulated set-up writes into the emulated directory
 //! is copied into it, and the program reads it there.
 
-use std::collections::{BTreeMap, HashSet};
+use std::collections::BTreeMap;
 use std::net::{Ipv4Addr, SocketAddr, TcpListener};
 use std::path::Path;
 use std::process::{Child, Command, Stdio};
@@ -119,7 +119,7 @@ fn free_address() -> SocketAddr {
 }
 
 async fn add(ldap: &mut Ldap, dn: &str, attributes: &[(&str, &str)]) {
-    let attributes = attributes.iter().map(|(name, value)| (*name, HashSet::from([*value]))).collect();
+    let attributes = attributes.iter().map(|(name, value)| (*name, [*value].into())).collect();
     ldap.add(dn, attributes).await.unwrap().success().unwrap();
 }
 
@@ -127,7 +127,7 @@ async fn copy(mut ldap: Ldap, emulation: Weak<Emulation>, mut copied: BTreeMap<S
     while let Some(emulation) = emulation.upgrade() {
         for (evs, serial) in emulation.directory().serial_numbers {
             if copied.get(&evs) != Some(&serial) {
-                let change = vec![Mod::Replace("serialNumber", HashSet::from([serial.as_str()]))];
+                let change = vec![Mod::Replace("serialNumber", [serial.as_str()].into())];
                 ldap.modify(&format!("cn={evs},{BASE}"), change).await.unwrap().success().unwrap();
                 copied.insert(evs, serial);
             }
