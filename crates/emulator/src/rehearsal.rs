@@ -119,7 +119,7 @@ fn group(
                 Some(text) => build(name.as_str(), text)?,
                 None => of_owner.unwrap_or(Build::new(6, 5, 6944, 4)),
             };
-            GroupKind::Evs { directory }
+            GroupKind::Evs { directory, storage_groups: said.and_then(|g| g.storage_groups).unwrap_or(1) }
         }
     };
     Ok(GroupSpec { name: text.into(), owner, preferred, failback: false, kind, offline: Vec::new() })
@@ -176,7 +176,10 @@ mod tests {
         assert!(spec.nodes.iter().all(|n| n.build == Build::new(6, 5, 7226, 6) && !n.iis_fix));
         assert_eq!(spec.groups[1].name, "EVS1");
         assert_eq!(spec.groups[1].owner, "NODE1");
-        assert_eq!(spec.groups[1].kind, GroupKind::Evs { directory: Build::new(6, 5, 7226, 6) });
+        assert_eq!(
+            spec.groups[1].kind,
+            GroupKind::Evs { directory: Build::new(6, 5, 7226, 6), storage_groups: 1 }
+        );
     }
 
     #[test]

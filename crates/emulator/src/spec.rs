@@ -73,6 +73,8 @@ pub enum GroupKind {
     Evs {
         /// Build in `serialNumber`.
         directory: Build,
+        /// How many storage groups it has.
+        storage_groups: u32,
     },
 }
 
@@ -273,7 +275,7 @@ impl EmulationSpec {
             nodes: vec![node("NODE1"), node("NODE2")],
             groups: vec![
                 group("Cluster Group", GroupKind::ClusterGroup),
-                group("EVS1", GroupKind::Evs { directory: build }),
+                group("EVS1", GroupKind::Evs { directory: build, storage_groups: 1 }),
             ],
             files: catalogue_files(),
             timing: Timing::default(),

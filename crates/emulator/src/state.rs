@@ -43,6 +43,8 @@ pub(crate) struct State {
 pub struct Directory {
     /// `serialNumber` of each virtual server's object.
     pub serial_numbers: BTreeMap<String, String>,
+    /// How many storage groups stand below each virtual server's object.
+    pub storage_groups: BTreeMap<String, u32>,
     pub(crate) builds: BTreeMap<String, Build>,
 }
 

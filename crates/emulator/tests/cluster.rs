@@ -114,12 +114,38 @@ async fn the_upgrade_fails_unless_all_conditions_hold() {
     assert_eq!(emulation.person().do_(upgrade("NODE2")).await, Reply::Done { asked_for_restart: false });
 }
 
+/// A node has one store, whatever virtual servers it carries.
+#[tokio::test]
+async fn more_storage_groups_than_one_store_runs_are_harm() {
+    let mut two = spec(SP1);
+    let evs = |storage_groups| GroupKind::Evs { directory: SP1, storage_groups };
+    two.groups[1].kind = evs(3);
+    for (name, storage_groups) in [("EVS2", 1), ("EVS3", 1)] {
+        let group = GroupSpec {
+            name: name.into(),
+            owner: "NODE2".into(),
+            kind: evs(storage_groups),
+            ..two.groups[1].clone()
+        };
+        two.groups.push(group);
+    }
+    let emulation = start(two).await;
+    ok(&emulation, "NODE1", "cluster group EVS2 /moveto:NODE1 /wait:20").await;
+    assert_eq!(emulation.truth().harm, Vec::<String>::new(), "four are as many as it runs");
+    ok(&emulation, "NODE1", "cluster group EVS3 /moveto:NODE1 /wait:20").await;
+    let harm = emulation.truth().harm;
+    assert_eq!(harm, ["the store of NODE1 was to run 5 storage groups, of EVS1 and EVS2 and EVS3"]);
+}
+
 #[tokio::test]
 async fn two_upgrades_at_once_do_harm() {
     let mut two = spec(SP1);
     two.timing.upgrade = Duration::from_millis(80);
-    let evs2 =
-        GroupSpec { name: "EVS2".into(), kind: GroupKind::Evs { directory: SP1 }, ..two.groups[1].clone() };
+    let evs2 = GroupSpec {
+        name: "EVS2".into(),
+        kind: GroupKind::Evs { directory: SP1, storage_groups: 1 },
+        ..two.groups[1].clone()
+    };
     two.groups.push(evs2);
     let emulation = start(two).await;
     until_upgrade(&emulation).await;

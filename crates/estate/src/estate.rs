@@ -234,4 +234,7 @@ pub struct RehearsalGroup {
     /// The version in its directory object.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub version: Option<String>,
+    /// How many storage groups it has; 1 where nothing is said.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub storage_groups: Option<u32>,
 }

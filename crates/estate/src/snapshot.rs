@@ -211,6 +211,10 @@ pub struct GroupSeen {
     pub placement: Placement,
     /// The version of the data or directory object that it carries (EVS: `serialNumber`), as a build.
     pub version: Option<String>,
+    /// How many storage groups it brings to the node that has it (EVS), a recovery storage group not counted. None:
+    /// not known, or it has nothing of that kind.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub storage_groups: Option<u32>,
     /// Answer of its health command. None: it has none, or it wasn't asked.
     pub healthy: Option<bool>,
 }

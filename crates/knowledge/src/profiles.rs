@@ -40,6 +40,9 @@ pub struct Profile {
     /// Resource types of the product's group, in an order in which they can start.
     #[serde(default, rename = "resource")]
     pub resources: Vec<ResourceProfile>,
+    /// How many storage groups a node's one Information Store can run, a recovery storage group not counted. None: no
+    /// such limit.
+    pub storage_groups_max: Option<u32>,
     #[serde(default)]
     stack_packages: Vec<String>,
     /// How long things take, as a planner expects.

@@ -182,6 +182,16 @@ impl<'a> Board<'a> {
             .collect()
     }
 
+    /// Whether a node's one store has room for a group beside those that are there. Where there would be several, the
+    /// storage groups of each have to be known.
+    pub(crate) fn has_room(&self, node: &ServerId, group: &GroupId) -> bool {
+        let Some(most) = self.profile.storage_groups_max.filter(|_| self.serves(group)) else { return true };
+        let there: Vec<GroupId> = self.service_groups_on(node).into_iter().filter(|g| g != group).collect();
+        let count = |g: &GroupId| self.seen.groups.get(g).and_then(|g| g.storage_groups);
+        there.is_empty()
+            || there.iter().chain([group]).map(count).sum::<Option<u32>>().is_some_and(|all| all <= most)
+    }
+
     /// Resources of a group that were online when the plan was made, and so are online at its end. A group that was
     /// found half-way through an upgrade is meant to be online as a whole.
     pub(crate) fn online_resources(&self, group: &GroupId) -> Vec<ResourceId> {

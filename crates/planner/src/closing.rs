@@ -15,7 +15,8 @@ pub(crate) fn close(sheet: &mut Sheet, board: &mut Board<'_>) -> Result<(), Refu
     for node in all {
         nodes::start(sheet, board, &node)?;
     }
-    for group in board.service_groups() {
+    let mut left = board.service_groups();
+    while let Some(group) = next_home(board, &mut left) {
         go_home(sheet, board, &group)?;
     }
     for node in board.seen.nodes.keys() {
@@ -26,6 +27,16 @@ pub(crate) fn close(sheet: &mut Sheet, board: &mut Board<'_>) -> Result<(), Refu
     verify(sheet, board)
 }
 
+/// The group that goes home next: one whose home has nobody else, so that no node carries two for longer than it must;
+/// else one whose home has room.
+fn next_home(board: &Board<'_>, left: &mut Vec<GroupId>) -> Option<GroupId> {
+    let home = |group: &GroupId| board.home(group).filter(|home| board.owner.get(group) != Some(home));
+    let free = |group: &GroupId| home(group).is_none_or(|home| board.service_groups_on(&home).is_empty());
+    let room = |group: &GroupId| home(group).is_none_or(|home| board.has_room(&home, group));
+    let next = left.iter().position(free).or_else(|| left.iter().position(room)).unwrap_or(0);
+    (!left.is_empty()).then(|| left.remove(next))
+}
+
 /// The move home is the fail-over proof; a group that is home already goes away and comes back for it
 /// (E03-CLU-14-FAILOVER).
 fn go_home(sheet: &mut Sheet, board: &mut Board<'_>, group: &GroupId) -> Result<(), Refused> {
@@ -33,6 +44,9 @@ fn go_home(sheet: &mut Sheet, board: &mut Board<'_>, group: &GroupId) -> Result<
     let proof_owed = board.seen.kind == ClusterKind::Windows && !board.proven.contains(group);
     let home = board.home(group).filter(|h| board.eligible(group).contains(h));
     match home {
+        Some(home) if home != now && !board.has_room(&home, group) => {
+            return Err(groups::no_room(board, group, &home));
+        }
         Some(home) if home != now => return groups::move_online(sheet, board, group, &home, proof_owed),
         Some(home) if proof_owed => {
             if let Some(other) = other_owner(board, group, &now) {

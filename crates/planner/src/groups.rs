@@ -411,7 +411,43 @@ fn interruption(board: &Board<'_>, group: &GroupId, phase: Phase, expected_secon
     Interruption { cluster: board.cluster.clone(), group: group.clone(), phase, expected_seconds }
 }
 
+/// A node that would carry more storage groups than its store can run, or nobody knows how many.
+pub(crate) fn no_room(board: &Board<'_>, group: &GroupId, node: &ServerId) -> Refused {
+    let mut all = board.service_groups_on(node);
+    all.push(group.clone());
+    all.sort();
+    all.dedup();
+    let count = |g: &GroupId| board.seen.groups.get(g).and_then(|g| g.storage_groups);
+    let each: Vec<String> = all
+        .iter()
+        .map(|g| count(g).map_or_else(|| format!("{g} nobody knows how many"), |n| format!("{g} {n}")))
+        .collect();
+    let known = all.iter().all(|g| count(g).is_some());
+    let most = board.profile.storage_groups_max.unwrap_or_default();
+    Refused {
+        findings: vec![Finding {
+            code: "plan/storage-groups".into(),
+            symptom: format!(
+                "{}: {group} would have to share {node} with others, whose one store runs {most} storage groups at most",
+                board.cluster
+            ),
+            cause: format!("of storage groups, {}", each.join(", ")),
+            remedy: if known {
+                "Move mailboxes out of storage groups and delete those, or add a node that carries nothing."
+                    .into()
+            } else {
+                "Name the directory in which they can be counted: [directory] in the estate file.".into()
+            },
+            cites: vec!["E00-AA-CONSOLIDATE".into(), "E03-CLU-02-EMPTY".into()],
+        }],
+    }
+}
+
 fn nowhere(board: &Board<'_>, group: &GroupId, node: &ServerId) -> Refused {
+    let mut others = board.eligible(group).into_iter().filter(|n| n != node && !board.drained.contains(n));
+    if let Some(full) = others.next() {
+        return no_room(board, group, &full);
+    }
     let pinned = board.payload.group_upgrade && board.upgraded.contains(group);
     Refused {
         findings: vec![Finding {

@@ -25,13 +25,13 @@ pub(crate) fn next_node(board: &Board<'_>) -> Option<(ServerId, Reason)> {
     Some((node.clone(), Reason { server: node, kind }))
 }
 
-/// Where a group goes when its node is emptied: to a patched node if one may have it, so that it moves only once;
-/// among equals to the one with the fewest groups.
+/// Where a group goes when its node is emptied: to a patched node if one may have it and has room, so that it moves only
+/// once; among equals to the one with the fewest groups.
 pub(crate) fn destination(board: &Board<'_>, group: &GroupId, from: &ServerId) -> Option<ServerId> {
     board
         .eligible(group)
         .into_iter()
-        .filter(|node| node != from && !board.drained.contains(node))
+        .filter(|node| node != from && !board.drained.contains(node) && board.has_room(node, group))
         .min_by_key(|node| (Reverse(board.patched.contains(node)), board.groups_on(node).len(), node.clone()))
 }
 

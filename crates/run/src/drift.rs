@@ -165,6 +165,7 @@ mod tests {
             resources: Vec::new(),
             placement: Placement::default(),
             version: None,
+            storage_groups: None,
             healthy: Some(true),
         };
         let cluster = ClusterSeen {

@@ -40,6 +40,7 @@ fn group(nodes: &[&str], owner: &str, role: GroupRole, resources: Vec<ResourceSe
         resources,
         placement: Placement { scores: nodes.iter().map(|n| (id(n), 0)).collect(), stickiness: 100, turn: 0 },
         version: None,
+        storage_groups: None,
         healthy: Some(true),
     }
 }

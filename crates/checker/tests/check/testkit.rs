@@ -73,6 +73,7 @@ fn group(nodes: &[&str], owner: &str, role: GroupRole, turn: u32, resources: Vec
             turn,
         },
         version: None,
+        storage_groups: None,
         healthy: None,
     }
 }

@@ -8,7 +8,7 @@ use async_trait::async_trait;
 use kaketsugi_emulator::{Behaviour, Emulation, EmulationSpec, Fault, FaultKind, Instruction, Reply};
 use kaketsugi_estate::{ClusterKind, Estate};
 use kaketsugi_plan::{Action, Plan, render};
-use kaketsugi_platform::windows::{Directory, DirectoryError, WindowsCluster};
+use kaketsugi_platform::windows::{Directory, DirectoryError, ServerObject, WindowsCluster};
 use kaketsugi_report::Machines;
 use kaketsugi_run::Run;
 use kaketsugi_transport::operator::{Answer, AskFuture, Operator, Outcome, Request};
@@ -146,8 +146,12 @@ struct Mirror(Arc<Emulation>);
 
 #[async_trait]
 impl Directory for Mirror {
-    async fn serial_number(&self, server: &str) -> Result<Option<String>, DirectoryError> {
-        Ok(self.0.directory().serial_numbers.get(server).cloned())
+    async fn server(&self, name: &str) -> Result<Option<ServerObject>, DirectoryError> {
+        let directory = self.0.directory();
+        Ok(directory.serial_numbers.get(name).map(|serial| ServerObject {
+            serial_number: Some(serial.clone()),
+            storage_groups: directory.storage_groups.get(name).copied(),
+        }))
     }
 }
 

@@ -7,6 +7,8 @@
 #[cfg(unix)]
 mod by_hand;
 #[cfg(unix)]
+mod clusters;
+#[cfg(unix)]
 mod crashes;
 #[cfg(unix)]
 mod faults;

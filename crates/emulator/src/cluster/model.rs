@@ -70,8 +70,9 @@ impl Cluster {
         for group in &spec.groups {
             match &group.kind {
                 GroupKind::ClusterGroup => this.add_cluster_group(group),
-                GroupKind::Evs { directory: build } => {
+                GroupKind::Evs { directory: build, storage_groups } => {
                     directory.set(&group.name, *build);
+                    directory.storage_groups.insert(group.name.clone(), *storage_groups);
                     this.add_evs(group, disk);
                     disk = char::from(disk as u8 + 1);
                 }

@@ -151,6 +151,7 @@ fn bring_online(shared: &Arc<Shared>, group: &str, generation: u64, name: &str) 
             state.cluster.resource_mut(name)?.state = ResourceState::Online;
             if is_store {
                 open_databases(&mut state, group);
+                count_storage_groups(&mut state, group);
             }
         }
         Err(why) => {
@@ -173,6 +174,29 @@ fn open_databases(state: &mut State, group: &str) {
     group.written_by = group.written_by.max(build);
     if older {
         state.harm.push(harm);
+    }
+}
+
+/// A node has one store, whatever virtual servers it carries; it runs four storage groups (own knowledge).
+fn count_storage_groups(state: &mut State, group: &str) {
+    const MOST: u32 = 4;
+    let Some(node) = state.cluster.group(group).map(|g| g.owner.clone()) else { return };
+    let cluster = &state.cluster;
+    let runs = |group: &str| {
+        let mut stores = cluster.of_group(group).filter(|r| r.kind == "Microsoft Exchange Information Store");
+        stores.any(|r| r.state == ResourceState::Online)
+    };
+    let here: Vec<&str> = cluster
+        .groups
+        .iter()
+        .filter(|g| g.is_evs && g.owner.eq_ignore_ascii_case(&node) && runs(&g.name))
+        .map(|g| g.name.as_str())
+        .collect();
+    let all: u32 = here.iter().filter_map(|evs| state.directory.storage_groups.get(*evs)).sum();
+    if all > MOST {
+        state
+            .harm
+            .push(format!("the store of {node} was to run {all} storage groups, of {}", here.join(" and ")));
     }
 }
 

@@ -34,7 +34,7 @@ pub(super) const EVIDENCE: &[&str] = &["kind", "at", "by"];
 pub(super) const MEDIA: &[&str] = &["release", "path", "sha256"];
 pub(super) const REHEARSAL: &[&str] = &["nodes", "groups"];
 pub(super) const REHEARSAL_NODE: &[&str] = &["installed", "asks-for-restart", "hotfixes"];
-pub(super) const REHEARSAL_GROUP: &[&str] = &["owner", "version"];
+pub(super) const REHEARSAL_GROUP: &[&str] = &["owner", "version", "storage-groups"];
 
 /// Reads every table of the file.
 pub(super) fn file<'a>(table: &'a DeTable<'a>, rules: policy::Rules<'_>, sink: &mut Sink) -> Draft {
@@ -234,7 +234,9 @@ fn rehearsal<'a>(value: &'a Spanned<DeValue<'a>>, draft: &mut Draft, sink: &mut 
         };
         let owner: Option<At<ServerId>> = fields.text("owner", sink).and_then(|text| id(&text, sink));
         let version = fields.line("version", sink).map(|text| text.value);
-        let start = RehearsalGroup { owner: owner.as_ref().map(|owner| owner.value.clone()), version };
+        let storage_groups = fields.integer("storage-groups", 1..=4, sink);
+        let owned = owner.as_ref().map(|owner| owner.value.clone());
+        let start = RehearsalGroup { owner: owned, version, storage_groups };
         draft.rehearsal_groups.extend(group.map(|group| (group, owner, start)));
     }
 }

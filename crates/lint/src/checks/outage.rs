@@ -3,7 +3,7 @@
 use kaketsugi_estate::{ClusterId, ServerId};
 use kaketsugi_plan::Action;
 
-use crate::ledger::{Ledger, Service};
+use crate::ledger::{Ledger, Service, is_product_group};
 use crate::objection::{Check, Cite, Found};
 use crate::walk::{Walk, names};
 
@@ -42,6 +42,13 @@ pub(super) const CHECKS: &[Check] = &[
         hint: "start or readmit the node first, or choose another one",
         rule: Cite::both("E03-CLU-07-START", "PCMK-STANDBY"),
         find: move_target,
+    },
+    Check {
+        code: "outage-room",
+        asks: "No node is given more storage groups than its one store can run, nor so many as nobody has counted.",
+        hint: "move the group to a node that carries none, or with fewer storage groups",
+        rule: Cite::exchange("E03-CLU-02-EMPTY"),
+        find: room,
     },
     Check {
         code: "outage-while-offline",
@@ -157,6 +164,33 @@ fn move_target(walk: &Walk<'_>) -> Vec<Found> {
                 }
             }
             _ => {}
+        }
+    }
+    found
+}
+
+fn room(walk: &Walk<'_>) -> Vec<Found> {
+    let mut found = Vec::new();
+    for m in walk.moments() {
+        let Action::Move { cluster, group, to, .. } = &m.step.action else { continue };
+        let profile = walk.seen(cluster).and_then(|seen| walk.profile(seen.kind));
+        let Some(most) = profile.and_then(|p| p.storage_groups_max) else { continue };
+        let there: Vec<_> = m
+            .after
+            .groups_on(to)
+            .filter(|(_, g)| is_product_group(walk.plan, g) && g.serves_users())
+            .collect();
+        if there.len() < 2 || !there.iter().any(|(key, _)| key.1 == group) {
+            continue;
+        }
+        let all: Option<u32> = there.iter().map(|(_, g)| g.seen.storage_groups).sum();
+        if all.is_none_or(|all| all > most) {
+            let carried = names(there.iter().map(|(key, _)| key.1));
+            let many = all.map_or("nobody knows how many".to_owned(), |all| all.to_string());
+            found.push(Found::at(
+                m.step,
+                format!("{to} would carry {carried}: {many} storage groups, {most} at most"),
+            ));
         }
     }
     found

@@ -84,6 +84,7 @@ pub(crate) fn pacemaker(nodes: &[&str], groups: &[(&str, &str)]) -> Pacemaker {
             turn: u32::try_from(turn).unwrap(),
         },
         version: None,
+        storage_groups: None,
         healthy: Some(true),
     };
     let snapshot = Snapshot {
@@ -178,6 +179,7 @@ pub(crate) fn exchange(nodes: &[&str], groups: &[(&str, &str)], release: &str) -
         ],
         placement: Placement { scores: nodes.iter().map(|n| (id(n), 0)).collect(), stickiness: 0, turn: 0 },
         version: Some(version.clone()),
+        storage_groups: Some(1),
         healthy: None,
     };
     let cluster_group = GroupSeen {
@@ -190,6 +192,7 @@ pub(crate) fn exchange(nodes: &[&str], groups: &[(&str, &str)], release: &str) -
         ],
         placement: Placement { scores: nodes.iter().map(|n| (id(n), 0)).collect(), stickiness: 0, turn: 0 },
         version: None,
+        storage_groups: None,
         healthy: None,
     };
     let mut all: BTreeMap<GroupId, GroupSeen> = groups.iter().map(|(g, o)| (id(g), group(g, o))).collect();

@@ -212,6 +212,7 @@ fn group(bundle: &Bundle, monitor: &Monitor, placed: &Placements, names: &Names)
         },
         resources,
         version: None,
+        storage_groups: None,
         healthy: None,
     }
 }

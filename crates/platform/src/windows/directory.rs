@@ -1,4 +1,4 @@
-//! The directory: `serialNumber` of a virtual server's object. It is only read; this program never writes there.
+//! The directory: what a virtual server's object says of it. It is only read; this program never writes there.
 
 use std::fmt;
 use std::time::Duration;
@@ -6,9 +6,19 @@ use std::time::Duration;
 use async_trait::async_trait;
 use ldap3::{LdapConnAsync, LdapConnSettings, Scope, SearchEntry, ldap_escape};
 
+/// A server's object.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct ServerObject {
+    /// `serialNumber`: `Version 6.5 (Build 7638.2: Service Pack 2)`.
+    pub serial_number: Option<String>,
+    /// How many storage groups stand below it, recovery storage groups not counted. None where none is seen: every
+    /// server has one, so whoever asks may not see them.
+    pub storage_groups: Option<u32>,
+}
+
 /// Why the directory gave no answer.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
-#[error("the directory gave no version of {server}: {why}")]
+#[error("the directory says nothing of {server}: {why}")]
 pub struct DirectoryError {
     /// Which virtual server.
     pub server: String,
@@ -16,15 +26,14 @@ pub struct DirectoryError {
     pub why: String,
 }
 
-/// Something that knows the versions of virtual servers, as Active Directory does.
+/// Something that knows virtual servers, as Active Directory does.
 #[async_trait]
 pub trait Directory: Send + Sync + fmt::Debug {
-    /// `serialNumber` of the server object with this name: `Version 6.5 (Build 7638.2: Service Pack 2)`.
-    /// None: there is no such object.
+    /// The server object with this name. None: there is no such object.
     ///
     /// # Errors
     /// When the directory can't be asked.
-    async fn serial_number(&self, server: &str) -> Result<Option<String>, DirectoryError>;
+    async fn server(&self, name: &str) -> Result<Option<ServerObject>, DirectoryError>;
 }
 
 /// Connecting, and each question.
@@ -32,6 +41,15 @@ const TIMEOUT: Duration = Duration::from_secs(10);
 /// In Active Directory the root names the partition with Exchange's objects; other servers name what they have.
 const CONFIGURATION: &str = "configurationNamingContext";
 const CONTEXTS: &str = "namingContexts";
+/// TRUE on a recovery storage group. A schema older than that of Exchange 2003 has no such attribute, so it is looked at
+/// here and not in a filter.
+const RECOVERY: &str = "msExchRestore";
+
+fn is_recovery(group: &SearchEntry) -> bool {
+    let values =
+        group.attrs.iter().find(|(name, _)| name.eq_ignore_ascii_case(RECOVERY)).map(|(_, values)| values);
+    values.is_some_and(|values| values.iter().any(|value| value.eq_ignore_ascii_case("true")))
+}
 
 /// Active Directory, or a copy of its configuration partition, over LDAP. Each question has a connection of its own.
 #[derive(Clone)]
@@ -52,7 +70,7 @@ impl fmt::Debug for LdapDirectory {
 }
 
 impl LdapDirectory {
-    async fn ask(&self, server: &str) -> Result<Option<String>, ldap3::LdapError> {
+    async fn ask(&self, server: &str) -> Result<Option<ServerObject>, ldap3::LdapError> {
         let settings = LdapConnSettings::new().set_conn_timeout(TIMEOUT).set_starttls(self.start_tls);
         let (connection, mut ldap) = LdapConnAsync::with_settings(settings, &self.url).await?;
         let driver = tokio::spawn(connection.drive());
@@ -76,8 +94,18 @@ impl LdapDirectory {
                 .search(&base, Scope::Subtree, &filter, vec!["serialNumber"])
                 .await?;
             let (found, _) = found.success()?;
-            let entry = found.into_iter().next().map(SearchEntry::construct);
-            Ok(entry.and_then(|e| e.attrs.get("serialNumber")?.first().cloned()))
+            let Some(entry) = found.into_iter().next().map(SearchEntry::construct) else { return Ok(None) };
+            let below = ldap
+                .with_timeout(TIMEOUT)
+                .search(&entry.dn, Scope::Subtree, "(objectClass=msExchStorageGroup)", vec![RECOVERY])
+                .await?;
+            let (below, _) = below.success()?;
+            let serving =
+                below.into_iter().map(SearchEntry::construct).filter(|group| !is_recovery(group)).count();
+            Ok(Some(ServerObject {
+                serial_number: entry.attrs.get("serialNumber").and_then(|values| values.first().cloned()),
+                storage_groups: u32::try_from(serving).ok().filter(|&count| count > 0),
+            }))
         };
         let answer = answer.await;
         // The answer is here; how the connection ends changes nothing about it.
@@ -89,9 +117,7 @@ impl LdapDirectory {
 
 #[async_trait]
 impl Directory for LdapDirectory {
-    async fn serial_number(&self, server: &str) -> Result<Option<String>, DirectoryError> {
-        self.ask(server)
-            .await
-            .map_err(|why| DirectoryError { server: server.to_owned(), why: why.to_string() })
+    async fn server(&self, name: &str) -> Result<Option<ServerObject>, DirectoryError> {
+        self.ask(name).await.map_err(|why| DirectoryError { server: name.to_owned(), why: why.to_string() })
     }
 }

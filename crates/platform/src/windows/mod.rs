@@ -26,4 +26,4 @@ mod text;
 mod work;
 
 pub use cluster::{RunAs, WindowsCluster};
-pub use directory::{Directory, DirectoryError, LdapDirectory};
+pub use directory::{Directory, DirectoryError, LdapDirectory, ServerObject};

@@ -4,7 +4,8 @@
 
 use std::sync::Arc;
 
-use kaketsugi_platform::windows::{Directory, LdapDirectory};
+use kaketsugi_estate::GroupId;
+use kaketsugi_platform::windows::{Directory, LdapDirectory, ServerObject};
 
 use crate::kit::Site;
 use crate::procedure::{carry_out, emulate, example, plan};
@@ -13,7 +14,9 @@ use crate::slapd::{READER, READER_PASSWORD, Slapd};
 #[tokio::test]
 async fn the_version_is_verified_in_a_real_directory() {
     let Some(slapd) = Slapd::start() else { return };
-    let (emulation, estate) = emulate(&example(), "exchange-2003-sp2").await;
+    let mut example = example();
+    example.rehearsal.groups.get_mut(&GroupId::new("EVS1").unwrap()).unwrap().storage_groups = Some(3);
+    let (emulation, estate) = emulate(&example, "exchange-2003-sp2").await;
     let before = emulation.directory().serial_numbers["EVS1"].clone();
     assert_eq!(before, "Version 6.5 (Build 7226.6: Service Pack 1)");
     slapd.follow(&emulation).await;
@@ -24,15 +27,17 @@ async fn the_version_is_verified_in_a_real_directory() {
     };
 
     let directory = Arc::new(named(READER_PASSWORD));
-    assert_eq!(directory.serial_number("EVS1").await.unwrap(), Some(before));
-    assert_eq!(directory.serial_number("EVS9").await.unwrap(), None);
-    assert_eq!(directory.serial_number("*").await.unwrap(), None, "a name is no pattern");
-    assert!(named("wrong").serial_number("EVS1").await.is_err());
+    // Three storage groups, and one beside them that a restore goes into.
+    let object = ServerObject { serial_number: Some(before), storage_groups: Some(3) };
+    assert_eq!(directory.server("EVS1").await.unwrap(), Some(object));
+    assert_eq!(directory.server("EVS9").await.unwrap(), None);
+    assert_eq!(directory.server("*").await.unwrap(), None, "a name is no pattern");
+    assert!(named("wrong").server("EVS1").await.is_err());
 
     let site = Site::asking(emulation, estate, "exchange-2003-sp2", directory.clone()).await;
     let plan = plan(&site, &site.look().await);
     carry_out(&site, &plan).await;
-    let after = directory.serial_number("EVS1").await.unwrap();
+    let after = directory.server("EVS1").await.unwrap().unwrap().serial_number;
     assert_eq!(after.as_deref(), Some("Version 6.5 (Build 7638.2: Service Pack 2)"));
     assert_eq!(after, Some(slapd.serial("EVS1").await), "an administrator of the directory sees the same");
 }

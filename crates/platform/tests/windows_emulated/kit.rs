@@ -16,7 +16,7 @@ use kaketsugi_plan::{
     Action, Actor, Answer, Baseline, Condition, Payload, Plan, RULES_VERSION, Recovery, SCHEMA, Step, StepId,
     baseline, judge,
 };
-use kaketsugi_platform::windows::{Directory, DirectoryError, WindowsCluster};
+use kaketsugi_platform::windows::{Directory, DirectoryError, ServerObject, WindowsCluster};
 use kaketsugi_platform::{Begun, Error, Order, Platform, Progress, Question};
 use kaketsugi_transport::{Host, ssh};
 use sha2::{Digest, Sha256};
@@ -47,8 +47,12 @@ struct Mirror(Arc<Emulation>);
 
 #[async_trait]
 impl Directory for Mirror {
-    async fn serial_number(&self, server: &str) -> Result<Option<String>, DirectoryError> {
-        Ok(self.0.directory().serial_numbers.get(server).cloned())
+    async fn server(&self, name: &str) -> Result<Option<ServerObject>, DirectoryError> {
+        let directory = self.0.directory();
+        Ok(directory.serial_numbers.get(name).map(|serial| ServerObject {
+            serial_number: Some(serial.clone()),
+            storage_groups: directory.storage_groups.get(name).copied(),
+        }))
     }
 }
 

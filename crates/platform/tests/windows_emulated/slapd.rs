@@ -48,7 +48,10 @@ impl Slapd {
         let configuration = format!(
             "include /etc/ldap/schema/core.schema\n\
              objectclass ( 1.1.2.1 NAME 'msExchExchangeServer' SUP top STRUCTURAL MUST cn MAY serialNumber )\n\
+             attributetype ( 1.1.1.1 NAME 'msExchRestore' SYNTAX 1.3.6.1.4.1.1466.115.121.1.7 SINGLE-VALUE )\n\
              objectclass ( 1.1.2.2 NAME 'configuration' SUP top STRUCTURAL MUST cn )\n\
+             objectclass ( 1.1.2.3 NAME 'msExchStorageGroup' SUP top STRUCTURAL MUST cn MAY msExchRestore )\n\
+             objectclass ( 1.1.2.4 NAME 'msExchInformationStore' SUP top STRUCTURAL MUST cn )\n\
              pidfile {at}/pid\nmodulepath /usr/lib/ldap\nmoduleload back_mdb\n\
              database mdb\nsuffix \"{BASE}\"\nrootdn \"{ROOT}\"\nrootpw \"{ROOT_PASSWORD}\"\ndirectory {at}/data\n\
              access to attrs=userPassword by anonymous auth by * none\n\
@@ -78,10 +81,21 @@ impl Slapd {
             ("userPassword", READER_PASSWORD),
         ];
         add(&mut ldap, READER, &reader).await;
-        let copied = emulation.directory().serial_numbers;
+        let directory = emulation.directory();
+        let copied = directory.serial_numbers;
         for (evs, serial) in &copied {
             let entry = [("objectClass", "msExchExchangeServer"), ("cn", evs), ("serialNumber", serial)];
             add(&mut ldap, &format!("cn={evs},{BASE}"), &entry).await;
+            let store = format!("cn=InformationStore,cn={evs},{BASE}");
+            add(&mut ldap, &store, &[("objectClass", "msExchInformationStore"), ("cn", "InformationStore")])
+                .await;
+            let groups =
+                (1..=directory.storage_groups[evs]).map(|number| (format!("Group {number}"), "FALSE"));
+            for (name, restore) in groups.chain([("Recovery Storage Group".to_owned(), "TRUE")]) {
+                let entry =
+                    [("objectClass", "msExchStorageGroup"), ("cn", &name), ("msExchRestore", restore)];
+                add(&mut ldap, &format!("cn={name},{store}"), &entry).await;
+            }
         }
         tokio::spawn(copy(ldap, Arc::downgrade(emulation), copied));
     }

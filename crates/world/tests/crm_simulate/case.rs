@@ -150,6 +150,7 @@ impl Case {
                 turn,
             },
             version: None,
+            storage_groups: None,
             healthy: None,
         }
     }

@@ -19,10 +19,11 @@ impl Script {
         for line in text.lines().map(str::trim).filter(|l| !l.is_empty() && !l.starts_with('#')) {
             let [step, who, what] =
                 <[&str; 3]>::try_from(line.splitn(3, '|').map(str::trim).collect::<Vec<_>>()).unwrap();
-            let line = bare(&format!("{who}: {what}"));
+            let lines = resources(what).unwrap_or_else(|| vec![what.to_owned()]);
+            let lines = lines.into_iter().map(|what| bare(&format!("{who}: {what}")));
             match blocks.last_mut().filter(|b| step.ends_with('*') && b.step == step) {
-                Some(block) => block.lines.push(line),
-                None => blocks.push(Block { step: step.to_owned(), lines: vec![line] }),
+                Some(block) => block.lines.extend(lines),
+                None => blocks.push(Block { step: step.to_owned(), lines: lines.collect() }),
             }
         }
         Self { blocks }
@@ -61,6 +62,24 @@ impl Script {
     }
 }
 
+/// `resources of EVS /offline`, and the same with `/online`: a line for each resource of a virtual server but for those
+/// that stay online. Only the first one in a cluster has a message transfer agent.
+fn resources(what: &str) -> Option<Vec<String>> {
+    let (evs, verb) = what.strip_prefix("resources of ")?.split_once(' ')?;
+    let transfer = (evs == "EVS1").then_some("Exchange Message Transfer Agent Instance");
+    let others = [
+        "Exchange HTTP Virtual Server Instance",
+        "SMTP Virtual Server Instance",
+        "Exchange MS Search Instance",
+        "Exchange Routing Service",
+        "Exchange Information Store Instance",
+        "Exchange System Attendant Instance",
+    ];
+    Some(
+        others.into_iter().chain(transfer).map(|name| format!("cluster res {name} ({evs}) {verb}")).collect(),
+    )
+}
+
 /// A line without what the document says nothing about: quotes, waiting times, the installer's log.
 fn bare(line: &str) -> String {
     let line = line.replace('"', "");
@@ -75,20 +94,32 @@ fn bare(line: &str) -> String {
 /// Within the sets: nothing goes offline before what stands on it, and nothing online before what it stands on
 /// (KB 821833 and the resource tree of Exchange 2003).
 fn stacking(told: &[String]) -> Result<(), String> {
+    for evs in ["(EVS1)", "(EVS2)", "(EVS3)"] {
+        let own: Vec<&str> = told.iter().map(String::as_str).filter(|line| line.contains(evs)).collect();
+        if evs == "(EVS1)" || !own.is_empty() {
+            stacking_of(&own).map_err(|why| format!("{evs}: {why}\n{}", told.join("\n")))?;
+        }
+    }
+    Ok(())
+}
+
+fn stacking_of(told: &[&str]) -> Result<(), String> {
     let at = |resource: &str, verb: &str| {
         told.iter().position(|l| l.contains(resource) && l.contains(verb)).ok_or(format!("{resource} {verb}"))
     };
     let attendant = "System Attendant";
-    for resource in ["Information Store", "Message Transfer", "Routing", "SMTP", "HTTP", "MS Search"] {
+    let transfer = told.iter().any(|line| line.contains("Message Transfer")).then_some("Message Transfer");
+    for resource in ["Information Store", "Routing", "SMTP", "HTTP", "MS Search"].into_iter().chain(transfer)
+    {
         if at(resource, "/offline")? > at(attendant, "/offline")?
             || at(resource, "/online")? < at(attendant, "/online")?
         {
-            return Err(format!("{resource} stands on the System Attendant\n{}", told.join("\n")));
+            return Err(format!("{resource} stands on the System Attendant"));
         }
     }
     let (store, search) = ("Information Store", "MS Search");
     if at(search, "/offline")? > at(store, "/offline")? || at(search, "/online")? < at(store, "/online")? {
-        return Err(format!("{search} stands on the {store}\n{}", told.join("\n")));
+        return Err(format!("{search} stands on the {store}"));
     }
     Ok(())
 }

@@ -85,6 +85,7 @@ fn one_group(role: GroupRole, owner: &str, nodes: &[&str], resources: &[(&str, &
             ..Placement::default()
         },
         version: None,
+        storage_groups: None,
         healthy: Some(true),
     }
 }
@@ -140,6 +141,7 @@ pub(crate) fn exchange(version: &str) -> (Estate, Snapshot) {
     let quorum = [("Disk Q", "Physical Disk", true), ("MSDTC", "Distributed Transaction Coordinator", false)];
     let mut evs = one_group(GroupRole::Service, "EXN1", &nodes, &evs);
     evs.version = Some(version.to_owned());
+    evs.storage_groups = Some(1);
     let groups =
         vec![("EVS1", evs), ("Cluster Group", one_group(GroupRole::ClusterGroup, "EXN1", &nodes, &quorum))];
     let releases = ["exchange-2003-sp2", "exchange-2003-kb916803", "windows-2003-kb831464"];

@@ -1,7 +1,7 @@
 //! Installs in the wrong place, too much out at once, and what doesn't come back.
 
 use kaketsugi_estate::{NodeState, ReleaseState};
-use kaketsugi_plan::{Action, Condition, RestartNeed};
+use kaketsugi_plan::{Action, Condition, Plan, RestartNeed};
 
 use super::{Mutation, mutation};
 use crate::kit::{
@@ -70,6 +70,21 @@ fn installs() -> Vec<Mutation> {
     ]
 }
 
+/// Another virtual server, which moves to the first one's node right after it.
+fn second_server(plan: &mut Plan, storage_groups: Option<u32>) {
+    let groups = &mut plan.snapshot.clusters.get_mut(&cluster()).unwrap().groups;
+    let mut second = groups[&group("EVS1")].clone();
+    second.storage_groups = storage_groups;
+    groups.insert(group("EVS2"), second);
+    let place = plan.steps.iter().position(|s| s.id.as_str() == "move/EVS1/1").unwrap();
+    let mut step = plan.steps[place].clone();
+    let Action::Move { group: moved, .. } = &mut step.action else { return };
+    *moved = group("EVS2");
+    step.id = kaketsugi_plan::StepId::new("move/EVS2/1");
+    step.after = vec![plan.steps[place].id.clone()];
+    plan.steps.insert(place + 1, step);
+}
+
 fn outages() -> Vec<Mutation> {
     vec![
         mutation("outage-two-nodes", "n3 before n2 is back", three_nodes, |p| {
@@ -128,6 +143,8 @@ fn returns() -> Vec<Mutation> {
         mutation("back-readmit-early", "before it is patched", three_nodes, |p| {
             put_before(p, "readmit/n2/1", "install/n2/1");
         }),
+        mutation("outage-room", "four storage groups beside one", hotfix_plan, |p| second_server(p, Some(4))),
+        mutation("outage-room", "nobody has counted", service_pack, |p| second_server(p, None)),
         mutation("outage-while-offline", "the next node while users wait", hotfix_plan, |p| {
             put_before(p, "bring-online/EVS1/1", "stop-service/EXN1/1");
             put_before(p, "stop-service/EXN1/1", "bring-online/EVS1/1");

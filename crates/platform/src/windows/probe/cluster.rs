@@ -12,6 +12,7 @@ use kaketsugi_knowledge::{Profile, VersionText};
 use sha2::{Digest, Sha256};
 
 use super::super::cluster::WindowsCluster;
+use super::super::directory::ServerObject;
 use super::super::names::quoted;
 use super::super::shell::{Shell, waits};
 use super::table::{self, GroupRow, ResourceRow};
@@ -106,7 +107,7 @@ impl WindowsCluster {
             let (failback, preferred) = settings?;
             let Ok(id) = GroupId::new(group.name.clone()) else { continue };
             let own: Vec<&Detail> = details.iter().filter(|d| d.row.group == group.name).collect();
-            let version = self.version(shell, &own).await?;
+            let object = self.object(shell, &own).await?;
             configuration.push_str(&describe(&group.name, failback, &preferred, &own));
             match failback {
                 Some(number) => {
@@ -124,7 +125,11 @@ impl WindowsCluster {
                     .filter_map(|d| resource_seen(d, profile))
                     .collect(),
                 placement: placement(cluster, &preferred, &own),
-                version,
+                version: object
+                    .serial_number
+                    .and_then(|text| text.parse::<VersionText>().ok())
+                    .map(|version| version.build.to_string()),
+                storage_groups: object.storage_groups,
                 healthy: None,
             };
             learned.seen.groups.insert(id, seen);
@@ -133,23 +138,27 @@ impl WindowsCluster {
         Ok(Some(learned))
     }
 
-    /// The version of a virtual server's directory object, which is named after its network name.
-    async fn version(&self, shell: &Shell, resources: &[&Detail]) -> Result<Option<String>, Error> {
+    /// A virtual server's directory object, which is named after its network name. Empty for other groups, and where
+    /// the directory says nothing.
+    async fn object(&self, shell: &Shell, resources: &[&Detail]) -> Result<ServerObject, Error> {
         let exchange = Self::profile().is_some_and(|p| resources.iter().any(|d| p.is_product_type(&d.kind)));
         let network = resources.iter().find(|d| d.kind == "Network Name");
         let (Some(directory), Some(network), true) = (&self.directory, network, exchange) else {
-            return Ok(None);
+            return Ok(ServerObject::default());
         };
-        let Ok(name) = quoted(&network.row.name) else { return Ok(None) };
+        let Ok(name) = quoted(&network.row.name) else { return Ok(ServerObject::default()) };
         let private = shell.run(&format!("cluster res {name} /priv")).await?;
-        let Some(server) = table::property(&private.out, &network.row.name, "Name") else { return Ok(None) };
-        match directory.serial_number(&server).await {
-            Ok(text) => Ok(text.and_then(|t| t.parse::<VersionText>().ok()).map(|v| v.build.to_string())),
-            Err(why) => {
-                tracing::warn!(%why, "the directory gave no version");
-                Ok(None)
-            }
-        }
+        let Some(server) = table::property(&private.out, &network.row.name, "Name") else {
+            return Ok(ServerObject::default());
+        };
+        Ok(directory
+            .server(&server)
+            .await
+            .unwrap_or_else(|why| {
+                tracing::warn!(%why, "the directory gave no answer");
+                None
+            })
+            .unwrap_or_default())
     }
 }
 
