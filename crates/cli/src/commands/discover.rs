@@ -16,10 +16,12 @@ use crate::exit::{Code, Failure};
 use crate::output::Output;
 use crate::{files, site};
 
-/// Asks a node for its name in the cluster, the cluster's name and all members.
+/// Asks a node for its name in the cluster, the cluster's name, all members, and the members' addresses as corosync has
+/// them (corosync-cmapctl(8), cmap_keys(7)): `ring 0 name n1`, `ring 0 ring0_addr 10.0.0.1`.
 const WHO: &str = "LC_ALL=C; export LC_ALL; PATH=$PATH:/usr/sbin:/sbin; printf 'name '; crm_node -n; \
                    printf 'cluster '; corosync-cmapctl -g totem.cluster_name 2>/dev/null | sed 's/.*= //'; echo; \
-                   crm_node -l | awk '{print \"member\", $2}'";
+                   crm_node -l | awk '{print \"member\", $2}'; corosync-cmapctl 2>/dev/null | \
+                   sed -n 's/^nodelist\\.node\\.\\([0-9]*\\)\\.\\(name\\|ring0_addr\\) (str) = /ring \\1 \\2 /p'";
 
 pub(crate) async fn run(
     global: &Global,
@@ -29,7 +31,7 @@ pub(crate) async fn run(
     r#become: bool,
 ) -> Result<Code, Failure> {
     let mut servers = BTreeMap::new();
-    let mut members: Vec<String> = Vec::new();
+    let mut members: BTreeMap<String, String> = BTreeMap::new();
     let mut cluster_name = String::new();
     for (number, text) in hosts.iter().enumerate() {
         let server = server(text, r#become)?;
@@ -45,13 +47,11 @@ pub(crate) async fn run(
         members.extend(who.members);
         servers.insert(id(&who.name)?, server);
     }
-    members.sort();
-    members.dedup();
-    for member in &members {
+    for (member, address) in &members {
         let id: ServerId = id(member)?;
         if let std::collections::btree_map::Entry::Vacant(free) = servers.entry(id) {
-            // The cluster's own name for it is the best guess; the administrator corrects it.
-            let like = server(member, r#become)?;
+            // Where the cluster itself reaches it is the best guess; the administrator corrects it.
+            let like = server(address, r#become).or_else(|_| server(member, r#become))?;
             free.insert(Server { user: server(&hosts[0], r#become)?.user, ..like });
         }
     }
@@ -120,7 +120,20 @@ fn server(text: &str, r#become: bool) -> Result<Server, Failure> {
 struct Who {
     name: String,
     cluster: String,
-    members: Vec<String>,
+    /// Members by name: where corosync reaches each; the name, where it doesn't say.
+    members: BTreeMap<String, String>,
+}
+
+/// Addresses by name, from lines `NUMBER name NAME` and `NUMBER ring0_addr ADDRESS`.
+fn rings(lines: &[String]) -> BTreeMap<&str, &str> {
+    let of = |key: &'static str| {
+        lines.iter().filter_map(move |line| {
+            let (number, rest) = line.split_once(' ')?;
+            Some((number, rest.strip_prefix(key)?.trim()))
+        })
+    };
+    let addresses: BTreeMap<&str, &str> = of("ring0_addr ").collect();
+    of("name ").filter_map(|(number, name)| Some((name, *addresses.get(number)?))).collect()
 }
 
 async fn who(host: &dyn Host, text: &str) -> Result<Who, Failure> {
@@ -136,11 +149,17 @@ async fn who(host: &dyn Host, text: &str) -> Result<Who, Failure> {
     };
     let name = field("name ").into_iter().next();
     match name {
-        Some(name) if output.exit == Exit::Code(0) => Ok(Who {
-            name,
-            cluster: field("cluster ").into_iter().next().unwrap_or_default(),
-            members: field("member "),
-        }),
+        Some(name) if output.exit == Exit::Code(0) => {
+            let known = field("ring ");
+            let rings = rings(&known);
+            let at =
+                |member: &String| rings.get(member.as_str()).map_or(member.clone(), |at| (*at).to_owned());
+            Ok(Who {
+                name,
+                cluster: field("cluster ").into_iter().next().unwrap_or_default(),
+                members: field("member ").into_iter().map(|member| (member.clone(), at(&member))).collect(),
+            })
+        }
         _ => Err(Failure::cannot(
             format!("{text} is no node of a Pacemaker cluster that runs: {}", output_text(&output.stderr)),
             "Name a host on which Pacemaker runs. Other products have no discovery yet.",
@@ -200,4 +219,17 @@ pub(crate) fn seen(snapshot: &Snapshot) -> String {
         }
     }
     text
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn members_are_reached_where_corosync_reaches_them() {
+        let lines =
+            ["0 name n1", "0 ring0_addr 10.0.0.1", "1 ring0_addr 10.0.0.2", "1 name n2", "2 name n3", "odd"];
+        let lines = lines.map(str::to_owned);
+        assert_eq!(rings(&lines), BTreeMap::from([("n1", "10.0.0.1"), ("n2", "10.0.0.2")]));
+    }
 }

@@ -223,7 +223,9 @@ impl Bench {
         let draft = self.path("draft.toml");
         let draft = draft.to_str().unwrap();
         let hosts: Vec<String> = facts.nodes.iter().map(|n| format!("root@{}", n.address)).collect();
-        let one = self.want(0, &["discover", &hosts[0]]);
+        let of_one = self.path("draft-of-one.toml");
+        let of_one = of_one.to_str().unwrap();
+        let one = self.want(0, &["discover", "--out", of_one, &hosts[0]]);
         let all: Vec<&str> = hosts.iter().map(String::as_str).collect();
         let said = self.want(0, &[&["discover", "--out", draft][..], &all].concat());
         let text = std::fs::read_to_string(draft).unwrap();
@@ -231,8 +233,9 @@ impl Bench {
             assert!(said.contains(&node.name) && one.contains(&node.name), "{said}\n{one}");
             assert!(text.contains(&format!("name = \"{}\"", node.name)), "{text}");
         }
-        let out = self.path("plan-of-draft");
-        self.want(0, &["plan", draft, "--release", "debian-updates", "--out", out.to_str().unwrap()]);
+        for draft in [draft, of_one] {
+            self.want(0, &["plan", draft, "--release", "debian-updates"]);
+        }
     }
 
     pub(crate) fn down(self) {
