@@ -104,6 +104,10 @@ pub(crate) enum Command {
         /// Print the runbook as Markdown.
         #[arg(long)]
         markdown: bool,
+        /// A run that was given up: say what is new in this plan against the one that was approved then. Where nothing
+        /// is, `apply` needs no new approval within a day.
+        #[arg(long, value_name = "RUN")]
+        after: Option<String>,
     },
     /// Judge a plan: lint it, and explore it with every fault and every crash.
     Check {

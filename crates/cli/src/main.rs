@@ -9,6 +9,7 @@ mod files;
 mod interrupt;
 mod live;
 mod output;
+mod parent;
 mod site;
 
 use std::process::ExitCode;
@@ -54,8 +55,9 @@ async fn run(cli: Cli, output: &Output) -> Result<Code, Failure> {
         Command::Discover { hosts, out, r#become } => {
             commands::discover::run(global, output, &hosts, out.as_deref(), r#become).await
         }
-        Command::Plan { estate, release, out, markdown } => {
-            commands::plan::run(global, output, &estate, &release, out.as_deref(), markdown).await
+        Command::Plan { estate, release, out, markdown, after } => {
+            let wanted = commands::plan::Wanted { release: &release, out: out.as_deref(), markdown };
+            commands::plan::run(global, output, &estate, &wanted, after.as_deref()).await
         }
         Command::Check { plan, estate } => commands::check::run(output, &plan, estate.as_deref()),
         Command::Rehearse { estate, release, faults, runbook } => {

@@ -17,7 +17,14 @@ pub fn next_steps(run: &Run) -> Vec<String> {
                 "What was changed beside the release is put back. The plan was not carried out to its end: {done} of {of} steps are done, and what was installed stays."
             ),
         };
-        return vec![end, format!("The evidence: kaketsugi report {id}")];
+        let mut lines = vec![end];
+        if run.mode() == Mode::Restore {
+            lines.push(format!(
+                "To go on from what is there now: kaketsugi plan ESTATE --release ID --after {id}"
+            ));
+        }
+        lines.push(format!("The evidence: kaketsugi report {id}"));
+        return lines;
     }
     if !run.begun() {
         return vec!["The run has not begun: nothing was changed anywhere.".into()];

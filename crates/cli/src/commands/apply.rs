@@ -15,6 +15,7 @@ use crate::commands::check::{self, Judgement};
 use crate::exit::{Code, Failure};
 use crate::live::Live;
 use crate::output::Output;
+use crate::parent::Parent;
 use crate::{directory, files, interrupt, site};
 
 pub(crate) async fn run(
@@ -36,14 +37,13 @@ pub(crate) async fn run(
     if plan.steps.is_empty() {
         return Ok(nothing_to_do(output, &plan));
     }
-    approved(output, &plan, approve)?;
+    let approval = approval(global, output, &plan, approve)?;
     let operator = site::operator(output);
     let platform = site::platform(&plan.estate, global, &operator)?;
     let store = files::store(global);
     none_by_hand(&store, &plan)?;
     let (mut journal, id) = store.begin(&plan, kaketsugi_runner::now()).map_err(journal_failure)?;
-    let how = if approve.is_some() { "by --approve" } else { "at the terminal" };
-    note(&mut journal, &format!("{}, {how}", site::account()), Machines::Real, &judgement)?;
+    note(&mut journal, &format!("{}, {approval}", site::account()), Machines::Real, &judgement)?;
     let mut run = Run::new(Arc::new(plan), id.clone());
     if !output.is_json() {
         output.note(&format!("Run {id}. Should this terminal be lost: kaketsugi resume {id}\n"));
@@ -111,6 +111,23 @@ pub(crate) fn note(
         journal.note(note, text).map_err(journal_failure)?;
     }
     Ok(())
+}
+
+/// How a plan was approved: with the one before it, where nothing in it is new, else by the administrator's word for
+/// exactly this plan.
+fn approval(global: &Global, output: &Output, plan: &Plan, approve: Option<&str>) -> Result<String, Failure> {
+    let parent = Parent::of(global, plan).filter(|parent| parent.new_in(plan).is_empty());
+    match (parent, approve) {
+        (Some(parent), None) => {
+            output.note(&format!(
+                "It follows on the run {}, and does nothing that wasn't approved then.",
+                parent.run
+            ));
+            Ok(format!("with the plan of {} ({}), in which nothing is new", parent.run, parent.approved_by))
+        }
+        _ => approved(output, plan, approve)
+            .map(|()| if approve.is_some() { "by --approve" } else { "at the terminal" }.to_owned()),
+    }
 }
 
 /// The administrator's word for exactly this plan.

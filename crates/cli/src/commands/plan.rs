@@ -9,37 +9,58 @@ use kaketsugi_platform::{Platform, Question};
 use crate::args::Global;
 use crate::exit::{Code, Failure};
 use crate::output::Output;
+use crate::parent::Parent;
 use crate::{directory, files, site};
 
+/// Columns of what is printed.
+const WIDTH: usize = 100;
+
+/// What is wanted of a plan.
+pub(crate) struct Wanted<'a> {
+    pub(crate) release: &'a str,
+    /// Where it is written.
+    pub(crate) out: Option<&'a Path>,
+    /// Whether its runbook is printed as Markdown.
+    pub(crate) markdown: bool,
+}
+
+/// `after`: the run that was given up, on which the plan follows.
 pub(crate) async fn run(
     global: &Global,
     output: &Output,
     path: &Path,
-    release: &str,
-    out: Option<&Path>,
-    markdown: bool,
+    wanted: &Wanted<'_>,
+    after: Option<&str>,
 ) -> Result<Code, Failure> {
     let estate = files::estate(path)?;
     site::not_a_node(&estate)?;
+    let parent = after.map(|run| Parent::named(global, run)).transpose()?;
     let platform = site::platform(&estate, global, &site::operator(output))?;
-    let plan = make(&estate, platform.as_ref(), release, output).await?;
-    if let Some(out) = out {
+    let mut plan = make(&estate, platform.as_ref(), wanted.release, output).await?;
+    if let Some(parent) = &parent {
+        parent.adopt(&mut plan)?;
+    }
+    if let Some(out) = wanted.out {
         files::write_new(out, &plan.canonical())?;
     }
     output.result(&plan, || {
-        if markdown {
-            kaketsugi_plan::render::runbook_markdown(&plan)
-        } else {
-            kaketsugi_plan::render::runbook_text(&plan, 100)
+        use kaketsugi_plan::render::{runbook_markdown, runbook_text};
+        let mut text = if wanted.markdown { runbook_markdown(&plan) } else { runbook_text(&plan, WIDTH) };
+        if let Some(parent) = &parent {
+            let (diff, new) = (parent.diff(&plan), parent.new_in(&plan));
+            text.push('\n');
+            text.push_str(&if wanted.markdown { diff.to_markdown(&new) } else { diff.to_text(&new, WIDTH) });
         }
+        text
     });
     if plan.steps.is_empty() {
         output.note(&format!("\nNothing is to be done: {} is on every server already.", plan.payload.title));
-    } else if let Some(out) = out {
+    } else if let Some(out) = wanted.out {
+        let again = parent.is_none_or(|parent| !parent.new_in(&plan).is_empty());
+        let approve = if again { format!(" --approve {}", plan.hash().short()) } else { String::new() };
         output.note(&format!(
-            "\nThe plan is in {0}. Next: kaketsugi check {0}, then kaketsugi apply {0} --approve {1}",
-            out.display(),
-            plan.hash().short()
+            "\nThe plan is in {0}. Next: kaketsugi check {0}, then kaketsugi apply {0}{approve}",
+            out.display()
         ));
     }
     Ok(Code::Done)
