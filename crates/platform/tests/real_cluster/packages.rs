@@ -89,8 +89,11 @@ pub(crate) async fn an_update_goes_on_and_all_else_is_as_before(real: &Real, nam
 
     let mut again = step(2);
     again.attempt = 2;
+    let daemons = "systemctl show --property MainPID ssh.service corosync.service pacemaker.service";
+    let before_it = on(&real.lab, name, daemons);
     let (code, output) = real.carry_out(&again).await.unwrap();
     assert_eq!(code, 0, "{output}");
+    assert_eq!(on(&real.lab, name, daemons), before_it, "nothing is restarted behind the cluster's back");
     assert_eq!(holds(is_installed()).await, Answer::Yes, "{output}");
     assert!(on(&real.lab, name, &format!("tail -n1 {file}")).contains("# ours"), "the old one is kept");
     let beside = format!("a new configuration file was left beside the old one: {file}.dpkg-dist");
