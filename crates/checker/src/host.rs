@@ -135,10 +135,10 @@ fn answer(state: &mut State, want: &Want, way: Way) -> Input {
         Want::Unlock { .. } => Input::Unlocked,
         Want::Probe { .. } | Want::Soak { .. } if state.idle && person::carrier_is_at_work(state) => {
             go_on(state);
-            Input::Seen(state.seen())
+            Input::Seen(state.seen_for_step())
         }
         Want::Probe { .. } | Want::Soak { .. } => {
-            let last = state.seen();
+            let last = state.seen_for_step();
             if state.idle { Input::TimeOver { last: Some(last) } } else { Input::Seen(last) }
         }
         Want::Begin { step, attempt, .. } => begin(state, step, *attempt, way),

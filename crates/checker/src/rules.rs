@@ -5,7 +5,7 @@ use std::fmt;
 use std::sync::Arc;
 
 use kaketsugi_estate::{
-    ClusterId, EvidenceKind, GroupId, GroupRole, GroupState, NodeState, Product, ReleaseState, ResourceState,
+    ClusterId, EvidenceKind, GroupId, GroupRole, GroupState, NodeState, ReleaseState, ResourceState, Role,
     ServerId, Snapshot,
 };
 use kaketsugi_plan::render::words;
@@ -38,6 +38,8 @@ pub enum Broken {
     QuorumLost { cluster: ClusterId },
     /// By our own action: two nodes of a cluster are out at once.
     TwoOut { cluster: ClusterId, nodes: BTreeSet<ServerId> },
+    /// By our own action: a back-end server is upgraded while a front-end server isn't.
+    BackEndFirst { server: ServerId, front_ends: BTreeSet<ServerId> },
     /// By our own action: users of a group are cut off, and the step doesn't say so.
     UndeclaredInterruption { groups: BTreeSet<GroupId> },
     /// One node's failure would take groups down, and the step doesn't say so.
@@ -76,6 +78,9 @@ pub(crate) fn ordered(state: &State, step: &Step, commands: &[Command]) -> Optio
     if let Some(evidence) = stale_evidence(state, step) {
         return Some(Broken::StaleEvidence { evidence });
     }
+    if let Some((server, front_ends)) = back_end_first(state, step) {
+        return Some(Broken::BackEndFirst { server, front_ends });
+    }
     let before = state.world();
     let mut states = Vec::new();
     let mut scene = Arc::clone(&state.scene);
@@ -109,7 +114,7 @@ pub(crate) fn ordered(state: &State, step: &Step, commands: &[Command]) -> Optio
 fn stale_evidence(state: &State, step: &Step) -> Option<EvidenceKind> {
     let plan = state.run.plan();
     let installs = matches!(&step.action, Action::Install { release, .. } if *release == plan.payload.id);
-    if !installs || !plan.payload.service_pack || plan.payload.product != Product::Exchange2003 {
+    if !installs || !plan.payload.service_pack || !plan.payload.product.is_exchange() {
         return None;
     }
     let oldest = u64::from(plan.estate.policy.backup_age_max_hours) * 3_600_000;
@@ -118,6 +123,21 @@ fn stale_evidence(state: &State, step: &Step) -> Option<EvidenceKind> {
     let newest = found.chain(attested).max();
     let fresh = newest.is_some_and(|at| state.clock().0.saturating_sub(at.0) <= oldest);
     (!fresh).then_some(EvidenceKind::FullBackup)
+}
+
+/// All front-end servers have the release before the first back-end server gets it (E03-FE-FIRST, E00-FE-FIRST).
+fn back_end_first(state: &State, step: &Step) -> Option<(ServerId, BTreeSet<ServerId>)> {
+    let plan = state.run.plan();
+    let Action::Install { node, release } = &step.action else { return None };
+    let is_front_end = |s: &kaketsugi_estate::Server| s.roles.contains(&Role::FrontEnd);
+    if *release != plan.payload.id || plan.estate.servers.get(node).is_some_and(is_front_end) {
+        return None;
+    }
+    let meant =
+        plan.estate.servers.iter().filter(|(_, s)| s.product == plan.payload.product && is_front_end(s));
+    let behind: BTreeSet<ServerId> =
+        meant.map(|(id, _)| id.clone()).filter(|id| !state.world().installed(id, release)).collect();
+    (!behind.is_empty()).then(|| (node.clone(), behind))
 }
 
 /// Nodes of a cluster that don't carry groups.
@@ -276,6 +296,9 @@ impl fmt::Display for Broken {
             Self::QuorumLost { cluster } => write!(f, "{cluster} loses its quorum by the run's own action"),
             Self::TwoOut { cluster, nodes } => {
                 write!(f, "{} of {cluster} are out at the same time by the run's own action", join(nodes))
+            }
+            Self::BackEndFirst { server, front_ends } => {
+                write!(f, "{server} is upgraded before {}, which is in front of it", join(front_ends))
             }
             Self::UndeclaredInterruption { groups } => {
                 write!(f, "users of {} are cut off, and the step doesn't say so", join(groups))

@@ -109,6 +109,20 @@ impl State {
         Arc::clone(snapshot)
     }
 
+    /// What probes see for the step that is in work: no more than its scope, as in a real run.
+    pub(crate) fn seen_for_step(&self) -> Arc<Snapshot> {
+        let seen = self.seen();
+        let plan = self.run.plan();
+        let scope = self.run.current().map(|step| plan.scope(step)).unwrap_or_default();
+        if scope.is_empty() || seen.servers.keys().all(|id| scope.contains(id)) {
+            return seen;
+        }
+        let mut seen = Snapshot::clone(&seen);
+        seen.servers.retain(|id, _| scope.contains(id));
+        seen.clusters.retain(|_, cluster| cluster.nodes.keys().any(|node| scope.contains(node)));
+        Arc::new(seen)
+    }
+
     /// The controller's clock. Time isn't explored but for one long pause, after which evidence is too old.
     pub(crate) fn clock(&self) -> Millis {
         const PAUSE_MS: u64 = 48 * 3_600_000;

@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use kaketsugi_estate::{Account, ClusterKind, DirectoryAccess, Estate, GroupSeen, Product, Snapshot};
 use kaketsugi_knowledge::profiles;
-use kaketsugi_plan::{Payload, Plan};
+use kaketsugi_plan::{Action, Payload, Plan};
 use kaketsugi_platform::windows::Directory;
 
 use crate::access;
@@ -40,7 +40,8 @@ pub(crate) fn named(args: &DirectoryArgs, estate: &Estate) -> Result<Option<Arc<
 /// middle of the upgrade, with users cut off.
 pub(crate) fn needed(plan: &Plan, global: &Global) -> Result<(), Failure> {
     let named = global.directory.url.is_some() || plan.estate.access.directory.is_some();
-    if plan.payload.group_upgrade && !named {
+    let upgrades = plan.steps.iter().any(|step| matches!(step.action, Action::UpgradeGroup { .. }));
+    if upgrades && !named {
         return Err(Failure::cannot("this plan upgrades virtual servers, and no directory is named", HELP));
     }
     Ok(())

@@ -24,6 +24,8 @@ pub(crate) const EXCHANGE: &str = "C:\\Program Files\\Exchsrvr";
 #[derive(Debug)]
 pub(crate) struct Node {
     pub(crate) name: String,
+    /// Whether it is a node of the cluster.
+    pub(crate) clustered: bool,
     pub(crate) durable: Durable,
     /// None: it has no power, or is starting.
     pub(crate) boot: Option<Boot>,
@@ -142,13 +144,19 @@ impl Node {
             durable.record(&Package::of(&release));
         }
         for (name, display, start) in WINDOWS_SERVICES {
-            durable.add_service(name, display, *start);
+            match (node.clustered, STARTED_BY_CLUSTERS.contains(name)) {
+                (true, _) | (false, false) => durable.add_service(name, display, *start),
+                (false, true) if *name == "ClusSvc" => {}
+                // Nothing else starts it there.
+                (false, true) => durable.add_service(name, display, 2),
+            }
         }
         for name in &node.services {
             durable.add_service(name, name, 2);
         }
         let mut this = Self {
             name: node.name.clone(),
+            clustered: node.clustered,
             durable,
             boot: None,
             boots: 0,
@@ -172,6 +180,8 @@ impl Node {
             .services
             .iter()
             .filter(|(key, service)| service.start == 2 && key.as_str() != "clussvc")
+            // Files of two builds don't work together.
+            .filter(|(key, _)| !self.durable.broken || !EXCHANGE_SERVICES.contains(&key.as_str()))
             .map(|(key, _)| key.clone())
             .collect();
         self.boot = Some(Boot {
@@ -251,6 +261,12 @@ const WINDOWS_SERVICES: &[(&str, &str, u32)] = &[
     ("POP3Svc", "Microsoft Exchange POP3", 4),
     ("IMAP4Svc", "Microsoft Exchange IMAP4", 4),
 ];
+
+/// Of these, what is there only on nodes of clusters, or is started by them.
+const STARTED_BY_CLUSTERS: &[&str] = &["ClusSvc", "MSExchangeSA", "MSExchangeIS", "MSExchangeMTA", "RESvc"];
+
+/// Exchange's own services, in lower case.
+pub(crate) const EXCHANGE_SERVICES: &[&str] = &["msexchangesa", "msexchangeis", "msexchangemta", "resvc"];
 
 /// Services that an Exchange installer stops and starts again when they run.
 pub(crate) const STOPPED_BY_INSTALLERS: &[&str] =

@@ -1,7 +1,8 @@
 //! From an estate to emulated nodes, and to the same estate as it is reached on them.
 
 use kaketsugi_estate::{
-    Address, Cluster, ClusterId, Estate, GroupId, MediaEntry, Product, RehearsalNode, ServerId, TransportKind,
+    Address, Cluster, ClusterId, ClusterKind, Estate, GroupId, MediaEntry, Product, RehearsalNode, ServerId,
+    TransportKind,
 };
 use kaketsugi_knowledge::{Build, Release, releases};
 use sha2::{Digest, Sha256};
@@ -17,9 +18,15 @@ const CLUSTER_GROUP: &str = "Cluster Group";
 /// Why an estate can't be rehearsed.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum RehearsalError {
-    /// There is no such cluster in it.
-    #[error("the estate has no cluster {0}")]
-    NoCluster(ClusterId),
+    /// Several clusters.
+    #[error("a rehearsal takes an estate with one cluster; this one has {}", .0.iter().map(ToString::to_string).collect::<Vec<_>>().join(", "))]
+    SeveralClusters(Vec<ClusterId>),
+    /// A cluster of another kind.
+    #[error("there are no emulated nodes for Pacemaker clusters, such as {0}")]
+    Pacemaker(ClusterId),
+    /// No server with Exchange in it.
+    #[error("the estate has nothing that could be emulated: no Exchange server and no cluster of them")]
+    Nothing,
     /// The catalogue has no such release, or it isn't for the product.
     #[error("{0} is no release that emulated nodes know; `kaketsugi releases` lists them")]
     NoRelease(String),
@@ -37,23 +44,44 @@ pub enum RehearsalError {
 }
 
 impl EmulationSpec {
-    /// Emulated nodes for a cluster of an estate, as its `[rehearsal]` says they start.
+    /// Emulated nodes for an estate: its cluster, where it has one, and its servers that stand alone, as its `[rehearsal]`
+    /// says they start.
     ///
     /// A node that isn't named there starts with what the release asks for; of a node that is named, everything there
     /// is said: without the IIS fix among its hotfixes it hasn't got it.
     ///
     /// # Errors
     /// [`RehearsalError`].
-    pub fn from_estate(estate: &Estate, cluster: &ClusterId, release: &str) -> Result<Self, RehearsalError> {
-        let found = estate.clusters.get(cluster).ok_or_else(|| RehearsalError::NoCluster(cluster.clone()))?;
+    pub fn from_estate(estate: &Estate, release: &str) -> Result<Self, RehearsalError> {
+        let of = |kind| estate.clusters.iter().filter(move |(_, cluster)| cluster.kind == kind);
+        if let Some((id, _)) = of(ClusterKind::Pacemaker).next() {
+            return Err(RehearsalError::Pacemaker(id.clone()));
+        }
+        let clusters: Vec<_> = of(ClusterKind::Windows).collect();
+        let alone: Vec<_> = of(ClusterKind::StandAlone).flat_map(|(_, cluster)| &cluster.nodes).collect();
+        if clusters.len() > 1 {
+            return Err(RehearsalError::SeveralClusters(
+                clusters.into_iter().map(|(id, _)| id.clone()).collect(),
+            ));
+        }
+        if clusters.is_empty() && alone.is_empty() {
+            return Err(RehearsalError::Nothing);
+        }
         let release = releases().resolve(release).ok_or_else(|| RehearsalError::NoRelease(release.into()))?;
         let mut spec = Self::two_nodes(release.from.at_least, "");
-        spec.cluster = cluster.to_string();
-        spec.nodes = found.nodes.iter().map(|n| node(estate, n, &release)).collect::<Result<_, _>>()?;
-        spec.groups = vec![group(estate, found, &spec.nodes, None)?];
-        for name in found.groups.keys().filter(|g| !g.as_str().eq_ignore_ascii_case(CLUSTER_GROUP)) {
-            let group = group(estate, found, &spec.nodes, Some(name))?;
-            spec.groups.push(group);
+        (spec.cluster, spec.nodes, spec.groups) = (String::new(), Vec::new(), Vec::new());
+        for (id, found) in clusters {
+            spec.cluster = id.to_string();
+            spec.nodes =
+                found.nodes.iter().map(|n| node(estate, n, &release, true)).collect::<Result<_, _>>()?;
+            spec.groups = vec![group(estate, found, &spec.nodes, None)?];
+            for name in found.groups.keys().filter(|g| !g.as_str().eq_ignore_ascii_case(CLUSTER_GROUP)) {
+                let group = group(estate, found, &spec.nodes, Some(name))?;
+                spec.groups.push(group);
+            }
+        }
+        for server in alone {
+            spec.nodes.push(node(estate, server, &release, false)?);
         }
         if release.id.as_str().contains(':') {
             // A hotfix that only a pattern knows: its installer lies there as well.
@@ -74,7 +102,12 @@ fn build(what: &str, text: &str) -> Result<Build, RehearsalError> {
     text.parse().map_err(|_| RehearsalError::Build { what: what.into(), text: text.into() })
 }
 
-fn node(estate: &Estate, name: &ServerId, release: &Release) -> Result<NodeSpec, RehearsalError> {
+fn node(
+    estate: &Estate,
+    name: &ServerId,
+    release: &Release,
+    clustered: bool,
+) -> Result<NodeSpec, RehearsalError> {
     if estate.servers.get(name).is_none_or(|s| s.product != Product::Exchange2003) {
         return Err(RehearsalError::Product(name.clone()));
     }
@@ -86,12 +119,13 @@ fn node(estate: &Estate, name: &ServerId, release: &Release) -> Result<NodeSpec,
     let hotfixes = said.map(|n| n.hotfixes.clone()).unwrap_or_default();
     Ok(NodeSpec {
         name: name.to_string(),
+        clustered,
         build: installed,
         iis_fix: said.is_none() || hotfixes.iter().any(|h| h == IIS_FIX),
         asks_for_restart: said.is_some_and(|n| n.asks_for_restart),
         hotfixes,
         services: Vec::new(),
-        cluster_service: true,
+        cluster_service: clustered,
     })
 }
 
@@ -169,9 +203,7 @@ mod tests {
 
     #[test]
     fn the_example_starts_as_it_says() {
-        let spec =
-            EmulationSpec::from_estate(&example(), &ClusterId::new("CLUS1").unwrap(), "exchange-2003-sp2")
-                .unwrap();
+        let spec = EmulationSpec::from_estate(&example(), "exchange-2003-sp2").unwrap();
         assert_eq!(spec.nodes.iter().map(|n| n.name.as_str()).collect::<Vec<_>>(), ["NODE1", "NODE2"]);
         assert!(spec.nodes.iter().all(|n| n.build == Build::new(6, 5, 7226, 6) && !n.iis_fix));
         assert_eq!(spec.groups[1].name, "EVS1");
@@ -185,17 +217,16 @@ mod tests {
     #[test]
     fn what_cannot_be_rehearsed_says_why() {
         let mut estate = example();
-        let clus = ClusterId::new("CLUS1").unwrap();
-        let none = EmulationSpec::from_estate(&estate, &ClusterId::new("X").unwrap(), "exchange-2003-sp2");
-        assert!(matches!(none, Err(RehearsalError::NoCluster(_))));
-        assert!(matches!(
-            EmulationSpec::from_estate(&estate, &clus, "nope"),
-            Err(RehearsalError::NoRelease(_))
-        ));
+        let of = |estate: &Estate| EmulationSpec::from_estate(estate, "exchange-2003-sp2");
+        let mut several = estate.clone();
+        several.clusters.extend(estate.clusters.values().map(|c| (ClusterId::new("X").unwrap(), c.clone())));
+        assert!(matches!(of(&several), Err(RehearsalError::SeveralClusters(_))));
+        let nothing = Estate { clusters: Default::default(), ..estate.clone() };
+        assert!(matches!(of(&nothing), Err(RehearsalError::Nothing)));
+        assert!(matches!(EmulationSpec::from_estate(&estate, "nope"), Err(RehearsalError::NoRelease(_))));
         if let Some(node) = estate.rehearsal.nodes.values_mut().next() {
             node.installed = Some("SP1".into());
         }
-        let bad = EmulationSpec::from_estate(&estate, &clus, "exchange-2003-sp2");
-        assert!(matches!(bad, Err(RehearsalError::Build { .. })));
+        assert!(matches!(of(&estate), Err(RehearsalError::Build { .. })));
     }
 }

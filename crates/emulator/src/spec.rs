@@ -1,4 +1,4 @@
-//! What an emulated cluster is like when it starts.
+//! What emulated nodes are like when they start.
 
 use std::time::Duration;
 
@@ -6,12 +6,12 @@ use kaketsugi_knowledge::{Build, ProofKind, Release, releases};
 
 use crate::table::Table;
 
-/// A cluster with its nodes, groups and the files that lie on every node.
+/// A cluster with its nodes and groups, servers that stand alone, and the files that lie on every one of them.
 #[derive(Debug, Clone)]
 pub struct EmulationSpec {
     /// The cluster's name.
     pub cluster: String,
-    /// Its nodes.
+    /// Its nodes, and servers that are none of them.
     pub nodes: Vec<NodeSpec>,
     /// Its groups.
     pub groups: Vec<GroupSpec>,
@@ -32,6 +32,9 @@ pub struct EmulationSpec {
 pub struct NodeSpec {
     /// Its name.
     pub name: String,
+    /// Whether it is a node of the cluster. A server that stands alone has no cluster service, and its Exchange starts
+    /// with it.
+    pub clustered: bool,
     /// The installed build of Exchange.
     pub build: Build,
     /// Whether the IIS fix of KB 831464 is there.
@@ -255,6 +258,7 @@ impl EmulationSpec {
     pub fn two_nodes(build: Build, owner: &str) -> Self {
         let node = |name: &str| NodeSpec {
             name: name.into(),
+            clustered: true,
             build,
             iis_fix: true,
             asks_for_restart: false,

@@ -41,7 +41,7 @@ pub(crate) struct State {
 /// The Active Directory, as far as Exchange's set-up and cluster resources read and write it.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Directory {
-    /// `serialNumber` of each virtual server's object.
+    /// `serialNumber` of each object of a server: virtual servers, and servers that stand alone.
     pub serial_numbers: BTreeMap<String, String>,
     /// How many storage groups stand below each virtual server's object.
     pub storage_groups: BTreeMap<String, u32>,

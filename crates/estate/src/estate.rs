@@ -90,6 +90,9 @@ pub enum Product {
     /// Exchange Server 2003.
     #[serde(rename = "exchange-2003")]
     Exchange2003,
+    /// Exchange 2000 Server.
+    #[serde(rename = "exchange-2000")]
+    Exchange2000,
     /// Debian packages on a node, whatever the cluster above carries.
     #[serde(rename = "debian")]
     Debian,
@@ -101,8 +104,15 @@ impl Product {
     pub fn as_str(self) -> &'static str {
         match self {
             Self::Exchange2003 => "exchange-2003",
+            Self::Exchange2000 => "exchange-2000",
             Self::Debian => "debian",
         }
+    }
+
+    /// Whether it is Exchange, of whatever version.
+    #[must_use]
+    pub fn is_exchange(self) -> bool {
+        matches!(self, Self::Exchange2003 | Self::Exchange2000)
     }
 }
 
@@ -136,6 +146,8 @@ pub enum Role {
     Mailbox,
     /// Front-end server.
     FrontEnd,
+    /// Small Business Server, which carries the ordinary Exchange (E03-SBS, E00-SBS).
+    SmallBusinessServer,
 }
 
 /// A cluster as it was written.
@@ -157,6 +169,9 @@ pub enum ClusterKind {
     Pacemaker,
     /// Microsoft Cluster Server: Windows 2000 and 2003.
     Windows,
+    /// None: one server by itself. It is a cluster of one node, with its product as the one group, both called as the
+    /// server is; no estate file writes it, each server of Exchange that is in no cluster becomes one.
+    StandAlone,
 }
 
 /// What the administrator says of a group.

@@ -6,7 +6,7 @@ use crate::{
 };
 
 impl Estate {
-    /// The cluster that a server is a node of; none: it stands alone.
+    /// The cluster that a server is a node of, be it that of a server which stands alone; none: nothing is known of it.
     #[must_use]
     pub fn cluster_of(&self, server: &ServerId) -> Option<(&ClusterId, &Cluster)> {
         self.clusters.iter().find(|(_, cluster)| cluster.nodes.contains(server))
@@ -18,9 +18,10 @@ impl Estate {
         self.clusters.get(cluster)?.groups.get(group)
     }
 
-    /// Servers that are nodes of no cluster.
-    pub fn standalone(&self) -> impl Iterator<Item = &ServerId> {
-        self.servers.keys().filter(|id| self.cluster_of(id).is_none())
+    /// Whether a server stands alone.
+    #[must_use]
+    pub fn stands_alone(&self, server: &ServerId) -> bool {
+        self.cluster_of(server).is_some_and(|(_, cluster)| cluster.kind == ClusterKind::StandAlone)
     }
 }
 
@@ -39,6 +40,8 @@ impl Product {
         match self {
             // Exchange Server 2003 needs Windows 2000 SP3 or Windows Server 2003 (its system requirements, TechNet).
             Self::Exchange2003 => &[Os::Windows2003, Os::Windows2000],
+            // Exchange 2000 doesn't run on Windows Server 2003 (its system requirements).
+            Self::Exchange2000 => &[Os::Windows2000],
             Self::Debian => &[Os::Debian],
         }
     }
@@ -47,7 +50,7 @@ impl Product {
     #[must_use]
     pub fn cluster_kind(self) -> ClusterKind {
         match self {
-            Self::Exchange2003 => ClusterKind::Windows,
+            Self::Exchange2003 | Self::Exchange2000 => ClusterKind::Windows,
             Self::Debian => ClusterKind::Pacemaker,
         }
     }

@@ -205,6 +205,19 @@ fn each_kind_by_itself() {
         (with("preferred = [\"n2\"]", "preferred = [\"n2\", \"n2\"]"), "26:20", Code::OwnerTwice),
         (with("rehearsal.groups.EVS1", "rehearsal.groups.EVS2"), "57:19", Code::UnknownGroup),
         (with("command = \"true\"", "command = \" \""), "27:22", Code::EmptyHealthCommand),
+        (
+            with("os = \"windows-2003\"", "os = \"windows-2003\"\nhealth = { command = \"true\" }"),
+            "15:10",
+            Code::HealthDoesNotFit,
+        ),
+        (
+            with(
+                "[[cluster]]\nname = \"mail\"",
+                "[[server]]\nname = \"mail\"\naddress = \"h\"\nproduct = \"exchange-2003\"\nos = \"windows-2003\"\n[[cluster]]\nname = \"mail\"",
+            ),
+            "21:8",
+            Code::DuplicateName,
+        ),
         (with("timeout-seconds = 5", "timeout-seconds = 0"), "27:48", Code::OutOfBounds),
         (with("soak-seconds = 30", "soak-seconds = -1"), "35:16", Code::OutOfBounds),
         (with("soak-seconds = 30", "backup-age-max-hours = 0x2D1"), "35:24", Code::OutOfBounds),

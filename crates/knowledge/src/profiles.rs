@@ -102,6 +102,8 @@ pub enum Drain {
     MoveGroups,
     /// The node is put into standby and the cluster chooses.
     Standby,
+    /// It isn't: the installer stops what serves users, and starts it again (ALL-SERVICES-STOP).
+    InPlace,
 }
 
 /// A resource type in a group of the product.

@@ -33,6 +33,13 @@ pub struct Rule {
     /// Ids of the sources it names; see [`Rule::references`].
     #[serde(default, rename = "references")]
     pub reference_ids: Vec<String>,
+    /// Where it acts: `step ACTION` of plans that cite it, `finding CODE` for which no plan is made, `lint CODE`,
+    /// `diagnosis ID`, `command NAME`. Empty: nowhere yet.
+    #[serde(default)]
+    pub in_force: Vec<String>,
+    /// Tests that fail without it, as `FILE::NAME`.
+    #[serde(default)]
+    pub tests: Vec<String>,
     /// What it asks, in our own words.
     pub text: String,
     /// The same in Japanese, where it has been written.

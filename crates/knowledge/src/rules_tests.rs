@@ -170,3 +170,35 @@ fn force_depends_on_the_release() {
         "a newer exsetdata.dll needs the upgrade"
     );
 }
+
+/// Where rows act is held to planner and lint by tests of theirs.
+#[test]
+fn rows_are_recognised_by_the_diagnoses_that_the_register_names() {
+    let known = ["step ", "finding ", "lint ", "diagnosis ", "command "];
+    for rule in rules().iter() {
+        for place in &rule.in_force {
+            assert!(known.iter().any(|kind| place.starts_with(kind)), "{}: {place}", rule.id);
+        }
+        let said: BTreeSet<&str> =
+            rule.in_force.iter().filter_map(|p| p.strip_prefix("diagnosis ")).collect();
+        let of_rule = crate::diagnoses().iter().filter(|d| d.rules.contains(&rule.id));
+        let is: BTreeSet<&str> = of_rule.map(|d| d.id.as_str()).collect();
+        assert_eq!(said, is, "{}", rule.id);
+    }
+}
+
+/// A row that acts names tests, and those are there.
+#[test]
+fn the_tests_that_rows_name_are_there() {
+    let crates = std::path::Path::new(env!("CARGO_MANIFEST_DIR")).parent().unwrap();
+    for rule in rules().iter() {
+        assert_eq!(rule.in_force.is_empty(), rule.tests.is_empty(), "{}: what acts is tested", rule.id);
+        for test in &rule.tests {
+            let (file, name) = test.split_once("::").unwrap();
+            let source =
+                std::fs::read_to_string(crates.join(file)).unwrap_or_else(|why| panic!("{test}: {why}"));
+            let there = source.contains(&format!("fn {name}("));
+            assert!(there, "{}: there is no test {test}", rule.id);
+        }
+    }
+}

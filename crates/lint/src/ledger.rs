@@ -23,6 +23,7 @@ pub(crate) enum Service {
 /// A server, clustered or not.
 #[derive(Debug, Clone)]
 pub(crate) struct Node<'p> {
+    /// None: it stands alone, or nothing is known of what it carries.
     pub(crate) cluster: Option<&'p ClusterId>,
     pub(crate) service: Service,
     /// In standby, whoever ordered it.
@@ -86,7 +87,8 @@ impl<'p> Ledger<'p> {
         let snapshot = &plan.snapshot;
         let mut nodes = BTreeMap::new();
         for (id, server) in &snapshot.servers {
-            let member = snapshot.clusters.iter().find_map(|(c, seen)| Some((c, seen.nodes.get(id)?)));
+            let clusters = snapshot.clusters.iter().filter(|(_, seen)| seen.kind != ClusterKind::StandAlone);
+            let member = clusters.into_iter().find_map(|(c, seen)| Some((c, seen.nodes.get(id)?)));
             let out = member.is_some_and(|(_, n)| !matches!(n.state, NodeState::Online | NodeState::Standby));
             let stopped = out || server.cluster_service == Some(false);
             nodes.insert(
@@ -111,7 +113,11 @@ impl<'p> Ledger<'p> {
         let mut groups = BTreeMap::new();
         for (cluster, seen) in &snapshot.clusters {
             for (id, group) in &seen.groups {
-                groups.insert((cluster, id), opening(plan, group));
+                let mut opened = opening(plan, group);
+                // An installer that was cut off has stopped what the server carries.
+                opened.offline |=
+                    seen.kind == ClusterKind::StandAlone && !opened.serving && half_done(plan, group);
+                groups.insert((cluster, id), opened);
             }
         }
         Self { plan, nodes, groups }
@@ -179,12 +185,28 @@ impl<'p> Ledger<'p> {
                 self.on(node, |n| (n.service, n.stopped) = (Service::Running, false));
                 self.invite(cluster, node);
             }
-            Action::Install { node, release } => self.on(node, |n| _ = n.installed.insert(release)),
+            Action::Install { node, release } => {
+                self.on(node, |n| _ = n.installed.insert(release));
+                // At its end the installer starts what it stopped, and what an earlier one left lying.
+                let whole = self.plan.payload.id == *release;
+                for group in self.alone_on(node) {
+                    (group.serving, group.offline) = (group.serving || group.offline, false);
+                    group.upgraded |= whole;
+                }
+            }
+            // What a server carries that stands alone starts with it.
+            Action::Restart { node } if self.cluster_of(node).is_none() => {}
             Action::Restart { node } => {
                 self.on(node, |n| n.service = Service::Starting);
                 self.leave(node);
             }
         }
+    }
+
+    /// What a server carries that stands alone.
+    fn alone_on(&mut self, node: &ServerId) -> impl Iterator<Item = &mut Group<'p>> {
+        let alone = self.cluster_of(node).is_none();
+        self.groups.values_mut().filter(move |g| alone && g.at.contains(node))
     }
 
     fn on(&mut self, node: &ServerId, change: impl FnOnce(&mut Node<'p>)) {
@@ -312,10 +334,16 @@ impl<'p> Ledger<'p> {
         let votes = cluster.nodes.len();
         match cluster.kind {
             ClusterKind::Windows => members >= 1,
+            ClusterKind::StandAlone => true,
             ClusterKind::Pacemaker if cluster.quorum.two_node && votes == 2 => members >= 1,
             ClusterKind::Pacemaker => 2 * members > votes,
         }
     }
+}
+
+fn half_done(plan: &Plan, group: &GroupSeen) -> bool {
+    let owner = group.owner.as_ref().and_then(|owner| plan.snapshot.servers.get(owner));
+    owner.is_some_and(|server| server.releases.values().any(|state| *state == ReleaseState::Partial))
 }
 
 fn opening<'p>(plan: &'p Plan, seen: &'p GroupSeen) -> Group<'p> {

@@ -66,7 +66,9 @@ impl Check {
 
     /// The rules and sources that ask for it, over all products.
     pub fn rules(&self) -> impl Iterator<Item = &'static str> {
-        [self.rule.exchange_2003, self.rule.debian].into_iter().flatten()
+        let of_2000 =
+            self.rule.exchange_2003.and_then(for_2000).filter(|id| Some(*id) != self.rule.exchange_2003);
+        [self.rule.exchange_2003, of_2000, self.rule.debian].into_iter().flatten()
     }
 }
 
@@ -96,6 +98,7 @@ impl Cite {
     fn of(self, product: Product) -> Option<&'static str> {
         match product {
             Product::Exchange2003 => self.exchange_2003,
+            Product::Exchange2000 => self.exchange_2003.and_then(for_2000),
             Product::Debian => self.debian,
         }
     }
@@ -130,4 +133,16 @@ impl Found {
 /// All checks, by topic.
 pub fn checks() -> impl Iterator<Item = &'static Check> {
     ALL.iter().copied().flatten()
+}
+
+/// The row of the register that says the same of Exchange 2000 as this one says of 2003. None: there is none.
+pub(crate) fn for_2000(rule: &'static str) -> Option<&'static str> {
+    Some(match rule {
+        "E03-BACKUP" => "E00-BACKUP",
+        "E03-BACKUP-AFTER" => "E00-BACKUP-AFTER",
+        "E03-RELEASE-NOTES" => "E00-RELEASE-NOTES",
+        "E03-FE-FIRST" => "E00-FE-FIRST",
+        rule if rule.starts_with("E03-") => return None,
+        rule => rule,
+    })
 }

@@ -108,6 +108,12 @@ impl<'p> Walk<'p> {
         self.start().groups.iter().filter(|(_, g)| is_product_group(self.plan, g)).map(|(key, g)| (*key, g))
     }
 
+    /// Those that a Windows cluster carries. What a server carries that stands alone is no virtual server.
+    pub(crate) fn virtual_servers(&self) -> impl Iterator<Item = (Key<'p>, &Group<'p>)> {
+        let windows = |cluster| self.seen(cluster).is_some_and(|seen| seen.kind == ClusterKind::Windows);
+        self.product_groups().filter(move |(key, _)| windows(key.0))
+    }
+
     /// What is known of the product on a kind of cluster.
     pub(crate) fn profile(&self, kind: ClusterKind) -> Option<&'static Profile> {
         profiles().get(self.plan.payload.product.as_str(), kind)
@@ -175,6 +181,15 @@ impl<'p> Moment<'_, 'p> {
             }
             _ => None,
         };
+        // An installer works in place where nothing can take over.
+        let in_place = match &self.step.action {
+            Action::Install { node, release } if self.before.cluster_of(node).is_none() => {
+                let payload = self.before.plan.payload.find(release);
+                payload.is_none_or(|p| !p.of_system).then_some(node)
+            }
+            _ => None,
+        };
+        let left = left.or(in_place);
         let on = |g: &Group<'p>, node| if certainly { g.owner() == Some(node) } else { g.at.contains(node) };
         self.before
             .groups

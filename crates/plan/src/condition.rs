@@ -65,6 +65,68 @@ pub enum Condition {
     Evidence { kind: EvidenceKind, age_max_seconds: Option<u64> },
 }
 
+impl Condition {
+    /// The node that it asks about, where it names one.
+    #[must_use]
+    pub fn node(&self) -> Option<&ServerId> {
+        match self {
+            Self::Reached { node }
+            | Self::NodeState { node, .. }
+            | Self::NodeEmpty { node, .. }
+            | Self::Service { node, .. }
+            | Self::QuorumWithout { node, .. }
+            | Self::Owner { node, .. }
+            | Self::Installed { node, .. }
+            | Self::Staged { node, .. }
+            | Self::NoInstaller { node }
+            | Self::RestartPending { node }
+            | Self::Restarted { node }
+            | Self::IsQuiet { node }
+            | Self::PutBack { node } => Some(node),
+            Self::OthersOnline { .. }
+            | Self::Group { .. }
+            | Self::GroupAsBefore { .. }
+            | Self::Healthy { .. }
+            | Self::OnlyKeptOnline { .. }
+            | Self::KindOnline { .. }
+            | Self::GroupVersion { .. }
+            | Self::NoTrouble { .. }
+            | Self::ConfigurationAsBefore { .. }
+            | Self::Evidence { .. } => None,
+        }
+    }
+
+    /// The cluster that it asks about, where it names one.
+    #[must_use]
+    pub fn cluster(&self) -> Option<&ClusterId> {
+        match self {
+            Self::NodeState { cluster, .. }
+            | Self::NodeEmpty { cluster, .. }
+            | Self::QuorumWithout { cluster, .. }
+            | Self::OthersOnline { cluster, .. }
+            | Self::Owner { cluster, .. }
+            | Self::Group { cluster, .. }
+            | Self::GroupAsBefore { cluster, .. }
+            | Self::Healthy { cluster, .. }
+            | Self::OnlyKeptOnline { cluster, .. }
+            | Self::KindOnline { cluster, .. }
+            | Self::GroupVersion { cluster, .. }
+            | Self::NoTrouble { cluster }
+            | Self::ConfigurationAsBefore { cluster } => Some(cluster),
+            Self::Reached { .. }
+            | Self::Service { .. }
+            | Self::Installed { .. }
+            | Self::Staged { .. }
+            | Self::NoInstaller { .. }
+            | Self::RestartPending { .. }
+            | Self::Restarted { .. }
+            | Self::IsQuiet { .. }
+            | Self::PutBack { .. }
+            | Self::Evidence { .. } => None,
+        }
+    }
+}
+
 /// The answer to a condition.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "kebab-case")]
@@ -153,7 +215,7 @@ impl fmt::Display for Condition {
                 write!(f, "cluster {cluster} reports no failed action and no pending fencing")
             }
             Self::ConfigurationAsBefore { cluster } => {
-                write!(f, "the configuration of cluster {cluster} is as it was")
+                write!(f, "the configuration of {cluster} is as it was")
             }
             Self::Evidence { kind, age_max_seconds: None } => write!(f, "{}", evidence(*kind)),
             Self::Evidence { kind, age_max_seconds: Some(age) } => {

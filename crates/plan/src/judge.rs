@@ -189,6 +189,8 @@ impl<'a> Eye<'a> {
             kaketsugi_estate::ClusterKind::Pacemaker => left > votes / 2,
             // Server clusters of Windows 2000 and 2003 arbitrate a quorum disk: one node that has it is enough.
             kaketsugi_estate::ClusterKind::Windows => left >= 1,
+            // One server by itself has nobody to be outvoted by.
+            kaketsugi_estate::ClusterKind::StandAlone => true,
         };
         Answer::known(Some(enough))
     }

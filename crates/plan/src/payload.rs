@@ -33,6 +33,10 @@ pub struct Payload {
     pub instruction: String,
     /// What is installed.
     pub content: Content,
+    /// Whether it is a fix of the operating system that goes along with the product: its installer leaves the product's
+    /// services alone.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub of_system: bool,
     /// Releases that must be on a node before this one, installed while it is drained (831464).
     pub first: Vec<Payload>,
     /// Rules and articles that speak of it.

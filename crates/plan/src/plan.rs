@@ -1,6 +1,8 @@
 //! A plan: immutable, with the snapshot and the policy it was made from.
 
-use kaketsugi_estate::{Estate, GroupId, ServerId, Snapshot};
+use std::collections::BTreeSet;
+
+use kaketsugi_estate::{ClusterId, Estate, GroupId, ServerId, Snapshot};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
@@ -66,6 +68,12 @@ pub enum ReasonKind {
     NeedsPatchedNode { node: ServerId },
     /// It was found in standby and stays so.
     StaysInStandby,
+    /// Nothing takes over what it carries.
+    StandsAlone,
+    /// It is a front-end server: those are upgraded before the first back-end server (E03-FE-FIRST, E00-FE-FIRST).
+    FrontEnd,
+    /// It is a back-end server, and waits for all front-end servers.
+    AfterFrontEnds { servers: Vec<ServerId> },
 }
 
 impl Plan {
@@ -80,6 +88,26 @@ impl Plan {
     #[must_use]
     pub fn hash(&self) -> PlanHash {
         PlanHash::of(self.canonical().as_bytes())
+    }
+
+    /// The servers that have to be looked at for a step: those that it and its conditions name, and all nodes of their
+    /// clusters, since one partition's word about itself is not enough. Empty: it names none, and is about the whole
+    /// estate.
+    #[must_use]
+    pub fn scope(&self, step: &Step) -> BTreeSet<ServerId> {
+        let conditions = step.requires.iter().chain(&step.expects).chain(&step.when);
+        let named: Vec<(Option<&ServerId>, Option<&ClusterId>)> = conditions
+            .map(|condition| (condition.node(), condition.cluster()))
+            .chain([(step.action.node(), step.action.cluster())])
+            .collect();
+        let mut servers: BTreeSet<ServerId> = named.iter().filter_map(|(node, _)| (*node).cloned()).collect();
+        for (id, cluster) in &self.estate.clusters {
+            let is_named = named.iter().any(|(_, named)| *named == Some(id));
+            if is_named || cluster.nodes.iter().any(|node| servers.contains(node)) {
+                servers.extend(cluster.nodes.iter().cloned());
+            }
+        }
+        servers
     }
 
     /// The step of that name.

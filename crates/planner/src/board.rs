@@ -1,6 +1,8 @@
 //! Where everything stands while the plan is written: one cluster, step by step.
 
+use std::cell::RefCell;
 use std::collections::{BTreeMap, BTreeSet};
+use std::rc::Rc;
 
 use kaketsugi_estate::{
     ClusterId, ClusterKind, ClusterSeen, Estate, GroupId, GroupRole, GroupSeen, Home, NodeState,
@@ -20,10 +22,8 @@ pub(crate) struct Board<'a> {
     pub(crate) cluster: ClusterId,
     pub(crate) seen: &'a ClusterSeen,
     pub(crate) profile: &'static Profile,
-    /// The estate as the steps written so far leave it, where every restart was asked for.
-    pub(crate) world: World,
-    /// The same where none was: what is exposed can differ.
-    world_without: World,
+    /// The whole estate as the steps written so far leave it: a failure elsewhere is exposed by every step.
+    worlds: Rc<RefCell<Worlds>>,
     /// Who has which group.
     pub(crate) owner: BTreeMap<GroupId, ServerId>,
     /// Nodes at the release.
@@ -44,11 +44,28 @@ pub(crate) struct Board<'a> {
     pub(crate) proven: BTreeSet<GroupId>,
 }
 
+/// The estate as the steps written so far leave it.
+pub(crate) struct Worlds {
+    /// Where every restart was asked for.
+    asked: World,
+    /// Where none was: what is exposed can differ.
+    unasked: World,
+}
+
+impl Worlds {
+    /// As it was seen.
+    pub(crate) fn of(snapshot: &Snapshot, payload: &Payload) -> Rc<RefCell<Self>> {
+        let world = World::with_releases(snapshot, releases(payload));
+        Rc::new(RefCell::new(Self { asked: world.clone(), unasked: world }))
+    }
+}
+
 impl<'a> Board<'a> {
     pub(crate) fn new(
         estate: &'a Estate,
         snapshot: &'a Snapshot,
         payload: &'a Payload,
+        worlds: &Rc<RefCell<Worlds>>,
         cluster: &ClusterId,
     ) -> Result<Self, Refused> {
         let unknown = |what: &str| Refused {
@@ -71,8 +88,7 @@ impl<'a> Board<'a> {
             cluster: cluster.clone(),
             seen,
             profile,
-            world: World::with_releases(snapshot, releases(payload)),
-            world_without: World::with_releases(snapshot, releases(payload)),
+            worlds: Rc::clone(worlds),
             owner: seen.groups.iter().filter_map(|(id, g)| Some((id.clone(), g.owner.clone()?))).collect(),
             patched: BTreeSet::new(),
             first_patched: None,
@@ -97,13 +113,14 @@ impl<'a> Board<'a> {
                 _ => {}
             }
         }
+        let upgrades = board.upgrades_groups();
         for (id, group) in &seen.groups {
             let on_patched = group.owner.as_ref().is_some_and(|o| board.patched.contains(o));
             let at_release = payload.to_build.is_some() && group.version == payload.to_build;
             if at_release {
                 board.upgraded.insert(id.clone());
             }
-            if on_patched && (at_release || !payload.group_upgrade) {
+            if on_patched && (at_release || !upgrades) {
                 board.carried_over.insert(id.clone());
             }
             if only_kept_online(group) {
@@ -111,6 +128,17 @@ impl<'a> Board<'a> {
             }
         }
         Ok(board)
+    }
+
+    /// Whether this is one server by itself, on which an installer works in place.
+    pub(crate) fn stands_alone(&self) -> bool {
+        self.seen.kind == ClusterKind::StandAlone
+    }
+
+    /// Whether groups are upgraded after their nodes (E03-CLU-09-UPGRADE-EVS). On a server that stands alone the installer
+    /// does all that there is to do.
+    pub(crate) fn upgrades_groups(&self) -> bool {
+        self.payload.group_upgrade && !self.stands_alone()
     }
 
     /// How far the release is on a node.
@@ -130,7 +158,7 @@ impl<'a> Board<'a> {
 
     /// Groups whose directory object has yet to be upgraded.
     pub(crate) fn groups_to_upgrade(&self) -> Vec<GroupId> {
-        if !self.payload.group_upgrade {
+        if !self.upgrades_groups() {
             return Vec::new();
         }
         self.service_groups().into_iter().filter(|g| !self.upgraded.contains(g)).collect()
@@ -144,7 +172,7 @@ impl<'a> Board<'a> {
     fn serves(&self, group: &GroupId) -> bool {
         self.seen.groups.get(group).is_some_and(|g| {
             g.role == GroupRole::Service
-                && (self.seen.kind == ClusterKind::Pacemaker
+                && (self.seen.kind != ClusterKind::Windows
                     || g.resources.iter().any(|r| self.profile.is_product_type(&r.kind)))
         })
     }
@@ -169,7 +197,7 @@ impl<'a> Board<'a> {
     /// (E03-CLU-11-PINNED).
     pub(crate) fn eligible(&self, group: &GroupId) -> Vec<ServerId> {
         let Some(seen) = self.seen.groups.get(group) else { return Vec::new() };
-        let pinned = self.payload.group_upgrade && self.upgraded.contains(group);
+        let pinned = self.upgrades_groups() && self.upgraded.contains(group);
         seen.placement
             .scores
             .iter()
@@ -196,7 +224,9 @@ impl<'a> Board<'a> {
     /// found half-way through an upgrade is meant to be online as a whole.
     pub(crate) fn online_resources(&self, group: &GroupId) -> Vec<ResourceId> {
         let Some(seen) = self.seen.groups.get(group) else { return Vec::new() };
-        let half_way = only_kept_online(seen);
+        let half_done =
+            || seen.owner.as_ref().and_then(|o| self.release_on(o)) == Some(ReleaseState::Partial);
+        let half_way = only_kept_online(seen) || self.stands_alone() && half_done();
         seen.resources
             .iter()
             .filter(|r| half_way || r.state == ResourceState::Online)
@@ -269,16 +299,16 @@ impl<'a> Board<'a> {
         asked: Option<&Command>,
         quiet: Option<&Command>,
     ) -> Result<Vec<Exposure>, Refused> {
-        let mut exposures = self.world.exposures_during(asked).remove(&self.cluster).unwrap_or_default();
-        for (node, groups) in
-            self.world_without.exposures_during(quiet).remove(&self.cluster).unwrap_or_default()
-        {
+        let mut worlds = self.worlds.borrow_mut();
+        let mut exposures: BTreeMap<ServerId, BTreeSet<GroupId>> = BTreeMap::new();
+        let both = [worlds.asked.exposures_during(asked), worlds.unasked.exposures_during(quiet)];
+        for (node, groups) in both.into_iter().flat_map(BTreeMap::into_values).flatten() {
             exposures.entry(node).or_default().extend(groups);
         }
-        self.world = self.moved_on(&self.world, asked)?;
-        self.world_without = self.moved_on(&self.world_without, quiet)?;
+        worlds.asked = self.moved_on(&worlds.asked, asked)?;
+        worlds.unasked = self.moved_on(&worlds.unasked, quiet)?;
         for (group, owner) in &mut self.owner {
-            if let Some(now) = self.world.owner(&self.cluster, group) {
+            if let Some(now) = worlds.asked.owner(&self.cluster, group) {
                 owner.clone_from(now);
             }
         }
@@ -286,6 +316,11 @@ impl<'a> Board<'a> {
             .into_iter()
             .map(|(node, groups)| Exposure { node, groups: groups.into_iter().collect() })
             .collect())
+    }
+
+    /// Where the cluster itself would put the groups of a node that is drained now.
+    pub(crate) fn predict_drain(&self, node: &ServerId) -> BTreeMap<GroupId, Option<ServerId>> {
+        self.worlds.borrow().asked.predict_drain(&self.cluster, node)
     }
 
     fn moved_on(&self, world: &World, command: Option<&Command>) -> Result<World, Refused> {
@@ -325,6 +360,7 @@ fn releases(payload: &Payload) -> Vec<ReleaseFacts> {
             },
             resumable: matches!(p.content, Content::Packages(_)),
             from_stage: !matches!(&p.content, Content::Media(media) if media.is_empty()),
+            stops_product: !p.of_system,
         })
         .collect()
 }

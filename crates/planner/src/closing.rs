@@ -1,4 +1,4 @@
-//! The end of a cluster's part: groups go home, fail-over is proven, settings are put back, all is looked at.
+//! The end of a cluster's part: groups go home, fail-over is proven, settings are put back; and at the end all is looked at.
 
 use kaketsugi_estate::{ClusterKind, GroupId, NodeState, ServerId};
 use kaketsugi_plan::{Action, Condition, Target};
@@ -7,10 +7,10 @@ use kaketsugi_world::Command;
 
 use crate::board::Board;
 use crate::sheet::{Draft, Sheet};
-use crate::{Refused, groups, nodes, people};
+use crate::{Refused, groups, nodes};
 
-/// Writes the closing steps.
-pub(crate) fn close(sheet: &mut Sheet, board: &mut Board<'_>) -> Result<(), Refused> {
+/// Brings back what the work on the nodes has moved, stopped and set.
+pub(crate) fn bring_back(sheet: &mut Sheet, board: &mut Board<'_>) -> Result<(), Refused> {
     let all: Vec<ServerId> = board.stopped.iter().cloned().collect();
     for node in all {
         nodes::start(sheet, board, &node)?;
@@ -22,9 +22,7 @@ pub(crate) fn close(sheet: &mut Sheet, board: &mut Board<'_>) -> Result<(), Refu
     for node in board.seen.nodes.keys() {
         put_back(sheet, board, node)?;
     }
-    // What people take hours for comes before the last look, so that the end of the run is what was looked at.
-    people::after(sheet, board)?;
-    verify(sheet, board)
+    Ok(())
 }
 
 /// The group that goes home next: one whose home has nobody else, so that no node carries two for longer than it must;
@@ -88,18 +86,62 @@ fn put_back(sheet: &mut Sheet, board: &mut Board<'_>, node: &ServerId) -> Result
     Ok(())
 }
 
-fn verify(sheet: &mut Sheet, board: &mut Board<'_>) -> Result<(), Refused> {
+/// Looks at the whole estate in one moment: each part was looked at by itself, and time has gone by since.
+pub(crate) fn verify_all(sheet: &mut Sheet, boards: &mut [Board<'_>]) -> Result<(), Refused> {
+    if boards.len() < 2 {
+        return Ok(());
+    }
+    let mut draft =
+        Draft::new(Action::Verify { target: Target::Estate }, "Look at all servers once more, in one moment")
+            .takes(5, 300);
+    for board in boards {
+        let installed =
+            |node: &ServerId| Condition::Installed { node: node.clone(), release: board.payload.id.clone() };
+        draft = draft.expects(board.all_healthy()).expects(board.seen.nodes.keys().map(installed));
+        draft = draft.exposes(board.act(None)?);
+    }
+    sheet.write(draft);
+    Ok(())
+}
+
+/// A group serves its users, with all that was online in it, and nothing else.
+fn serving(board: &Board<'_>, group: &GroupId) -> Vec<Condition> {
+    let (cluster, group) = (board.cluster.clone(), group.clone());
+    let online = board.online_resources(&group);
+    vec![
+        Condition::Healthy { cluster: cluster.clone(), group: group.clone() },
+        Condition::GroupAsBefore { cluster, group, online },
+    ]
+}
+
+/// Looks whether a server that stands alone serves again, before anything else is done.
+pub(crate) fn look_again(sheet: &mut Sheet, board: &mut Board<'_>) -> Result<(), Refused> {
+    let exposes = board.act(None)?;
+    for group in board.service_groups() {
+        let draft = Draft::new(
+            Action::Verify { target: Target::Group(board.cluster.clone(), group.clone()) },
+            format!("Look that {group} serves its users again"),
+        );
+        sheet.write(draft.expects(serving(board, &group)).exposes(exposes.clone()).takes(60, 900));
+    }
+    Ok(())
+}
+
+/// Whether the directory says at the end which version a group has: of virtual servers that are upgraded, and of servers
+/// that stand alone, where it could be read.
+fn has_version(board: &Board<'_>, group: &GroupId) -> bool {
+    let read = board.seen.groups.get(group).is_some_and(|seen| seen.version.is_some());
+    board.upgrades_groups() || board.stands_alone() && read
+}
+
+/// Looks at the end state as a whole.
+pub(crate) fn verify(sheet: &mut Sheet, board: &mut Board<'_>) -> Result<(), Refused> {
     let exposes = board.act(None)?;
     let windows = board.seen.kind == ClusterKind::Windows;
     let cluster = &board.cluster.clone();
     for group in board.service_groups() {
-        let mut expects = vec![Condition::Healthy { cluster: cluster.clone(), group: group.clone() }];
-        expects.push(Condition::GroupAsBefore {
-            cluster: cluster.clone(),
-            group: group.clone(),
-            online: board.online_resources(&group),
-        });
-        if let Some(build) = board.payload.to_build.clone().filter(|_| board.payload.group_upgrade) {
+        let mut expects = serving(board, &group);
+        if let Some(build) = board.payload.to_build.clone().filter(|_| has_version(board, &group)) {
             expects.push(Condition::GroupVersion { cluster: cluster.clone(), group: group.clone(), build });
         }
         let draft = Draft::new(
@@ -120,6 +162,18 @@ fn verify(sheet: &mut Sheet, board: &mut Board<'_>) -> Result<(), Refused> {
         .exposes(exposes.clone())
         .takes(5, 300);
         sheet.write(if windows { draft.cites(&["E03-CLU-15-VERSION"]) } else { draft });
+    }
+    if board.stands_alone() {
+        sheet.write(
+            Draft::new(
+                Action::Verify { target: Target::Cluster(cluster.clone()) },
+                format!("Look that the services of {cluster} start as before"),
+            )
+            .expects([Condition::ConfigurationAsBefore { cluster: cluster.clone() }])
+            .exposes(exposes)
+            .takes(5, 300),
+        );
+        return Ok(());
     }
     let mut expects = vec![
         Condition::NoTrouble { cluster: cluster.clone() },

@@ -240,7 +240,7 @@ fn move_offline(
 }
 
 fn upgrade(sheet: &mut Sheet, board: &mut Board<'_>, group: &GroupId) -> Result<(), Refused> {
-    let Some(build) = board.payload.to_build.clone().filter(|_| board.payload.group_upgrade) else {
+    let Some(build) = board.payload.to_build.clone().filter(|_| board.upgrades_groups()) else {
         return Ok(());
     };
     if board.upgraded.contains(group) {
@@ -305,7 +305,7 @@ fn bring_online(sheet: &mut Sheet, board: &mut Board<'_>, group: &GroupId) -> Re
     let ends = interruption(board, group, Phase::Ends, seconds);
     let mut requires =
         vec![Condition::Owner { cluster: cluster.clone(), group: group.clone(), node: node.clone() }];
-    if let Some(build) = board.payload.to_build.clone().filter(|_| board.payload.group_upgrade) {
+    if let Some(build) = board.payload.to_build.clone().filter(|_| board.upgrades_groups()) {
         requires.push(Condition::GroupVersion { cluster: cluster.clone(), group: group.clone(), build });
     }
     let online = board.online_resources(group);
@@ -364,7 +364,7 @@ pub(crate) fn move_online(
         requires.push(healthy.clone());
         expects.push(healthy);
     }
-    if board.upgraded.contains(group) && board.payload.group_upgrade {
+    if board.upgraded.contains(group) && board.upgrades_groups() {
         requires.push(Condition::Installed { node: to.clone(), release: board.payload.id.clone() });
     }
     let exposes = board.act(Some(&move_to(board, group, to)))?;
@@ -448,7 +448,7 @@ fn nowhere(board: &Board<'_>, group: &GroupId, node: &ServerId) -> Refused {
     if let Some(full) = others.next() {
         return no_room(board, group, &full);
     }
-    let pinned = board.payload.group_upgrade && board.upgraded.contains(group);
+    let pinned = board.upgrades_groups() && board.upgraded.contains(group);
     Refused {
         findings: vec![Finding {
             code: "plan/no-other-owner".into(),

@@ -8,6 +8,7 @@ mod board;
 mod by_hand;
 mod closing;
 mod groups;
+mod in_place;
 mod nodes;
 mod order;
 mod payload;
@@ -16,7 +17,9 @@ mod refuse;
 mod rolling;
 mod sheet;
 
-use kaketsugi_estate::{Estate, ReleaseState, ServerId, Snapshot};
+use std::collections::BTreeSet;
+
+use kaketsugi_estate::{ClusterId, ClusterKind, Estate, Product, ReleaseState, Role, ServerId, Snapshot};
 use kaketsugi_plan::{Actor, Finding, Payload, Plan, RULES_VERSION, Reason, ReasonKind, SCHEMA};
 
 pub use payload::from_catalogue;
@@ -44,14 +47,28 @@ pub fn plan(estate: &Estate, snapshot: &Snapshot, payload: &Payload) -> Result<P
     for server in snapshot.servers.keys().filter(|s| !todo.contains(s)) {
         reasons.push(Reason { server: server.clone(), kind: ReasonKind::AlreadyInstalled });
     }
-    for cluster in estate.clusters.keys() {
-        let mut board = board::Board::new(estate, snapshot, payload, cluster)?;
-        if !board.anything_to_do() {
-            continue;
-        }
-        people::before(&mut sheet, &mut board)?;
-        rolling::roll(&mut sheet, &mut board, &mut reasons)?;
-        closing::close(&mut sheet, &mut board)?;
+    let (mut boards, mut idle) = (Vec::new(), Vec::new());
+    let worlds = board::Worlds::of(snapshot, payload);
+    for cluster in units(estate) {
+        let board = board::Board::new(estate, snapshot, payload, &worlds, cluster)?;
+        if board.anything_to_do() { boards.push(board) } else { idle.push(board) }
+    }
+    people::before(&mut sheet, &mut boards)?;
+    for board in &mut boards {
+        rolling::stage(&mut sheet, board)?;
+    }
+    for board in &mut boards {
+        rolling::roll(&mut sheet, board, &mut reasons)?;
+        closing::bring_back(&mut sheet, board)?;
+    }
+    // What people take hours for comes before the last look, so that the end of the run is what was looked at.
+    people::after(&mut sheet, &mut boards)?;
+    for board in &mut boards {
+        closing::verify(&mut sheet, board)?;
+    }
+    if !boards.is_empty() {
+        boards.extend(idle);
+        closing::verify_all(&mut sheet, &mut boards)?;
     }
     Ok(by_hand::hand_over(paced(Plan {
         schema: SCHEMA,
@@ -64,6 +81,14 @@ pub fn plan(estate: &Estate, snapshot: &Snapshot, payload: &Payload) -> Result<P
         reasons,
         section: section(estate, payload),
     })))
+}
+
+/// Clusters and servers that stand alone, in the order in which they are mended: all front-end servers before the first
+/// back-end server (E03-FE-FIRST, E00-FE-FIRST).
+fn units(estate: &Estate) -> Vec<&ClusterId> {
+    let mut units: Vec<&ClusterId> = estate.clusters.keys().collect();
+    units.sort_by_key(|id| !estate.clusters.get(*id).is_some_and(|unit| order::is_front_end(estate, unit)));
+    units
 }
 
 /// When each step counts as stuck: a machine's by the policy, where its own limit isn't shorter, but never before it had
@@ -90,13 +115,22 @@ fn servers_to_do(snapshot: &Snapshot, payload: &Payload) -> Vec<ServerId> {
 
 /// The section of the document, or the procedure, that is followed (ALL-NOTES-AND-SECTION).
 fn section(estate: &Estate, payload: &Payload) -> String {
-    use kaketsugi_estate::{ClusterKind, Product};
-    let windows = estate.clusters.values().any(|c| c.kind == ClusterKind::Windows);
-    match payload.product {
-        Product::Exchange2003 if windows => "KB 328839, Exchange Server 2003, clustered servers".into(),
-        Product::Exchange2003 => "KB 328839, Exchange Server 2003, servers that are not clustered".into(),
+    let version = match payload.product {
+        Product::Exchange2003 => "Exchange Server 2003",
+        Product::Exchange2000 => "Exchange 2000 Server",
         Product::Debian => {
-            "Rolling update of a Pacemaker cluster: drain, patch, restart, return, next".into()
+            return "Rolling update of a Pacemaker cluster: drain, patch, restart, return, next".into();
         }
-    }
+    };
+    let kinds: BTreeSet<ClusterKind> = estate.clusters.values().map(|c| c.kind).collect();
+    let small = estate.servers.values().any(|s| s.roles.contains(&Role::SmallBusinessServer));
+    let sections: Vec<&str> = [
+        (ClusterKind::Windows, "clustered servers"),
+        (ClusterKind::StandAlone, if small { "Small Business Server" } else { "stand-alone servers" }),
+    ]
+    .into_iter()
+    .filter(|(kind, _)| kinds.contains(kind))
+    .map(|(_, section)| section)
+    .collect();
+    format!("KB 328839, {version}, {}", sections.join(" and "))
 }

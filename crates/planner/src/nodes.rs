@@ -1,13 +1,13 @@
 //! What happens on one node: files, quiet, service, install, restart.
 
-use kaketsugi_estate::{NodeState, ReleaseState, ServerId};
+use kaketsugi_estate::{ClusterKind, NodeState, ReleaseState, ServerId};
 use kaketsugi_plan::{Action, Condition, Content, Payload, Recovery, RestartNeed, ServiceNeed};
 
 use kaketsugi_world::Command;
 
 use crate::board::Board;
 use crate::sheet::{Draft, Sheet};
-use crate::{Refused, people};
+use crate::{Refused, closing, in_place, order, people};
 
 /// What has to be installed on a node, in order: releases that come first, then the release.
 pub(crate) fn due<'a>(board: &Board<'a>, node: &ServerId) -> Vec<&'a Payload> {
@@ -57,15 +57,17 @@ pub(crate) fn quiet(sheet: &mut Sheet, board: &mut Board<'_>, node: &ServerId) -
         return Ok(());
     }
     let exposes = board.act(Some(&Command::Quiet { node: node.clone() }))?;
+    let what = match board.seen.kind {
+        ClusterKind::Pacemaker => "timers, unattended updates and service starts",
+        ClusterKind::Windows => "services that stand in the way, and failback,",
+        ClusterKind::StandAlone => "services that stand in the way",
+    };
     sheet.write(
         Draft::new(
             Action::Quiet { node: node.clone() },
-            format!("Keep timers, unattended updates, failback and service starts off {node} for the time of the run"),
+            format!("Keep {what} off {node} for the time of the run"),
         )
-        .requires([
-            Condition::Reached { node: node.clone() },
-            Condition::NoInstaller { node: node.clone() },
-        ])
+        .requires([Condition::Reached { node: node.clone() }, Condition::NoInstaller { node: node.clone() }])
         .expects([Condition::IsQuiet { node: node.clone() }])
         .exposes(exposes)
         .takes(5, 120),
@@ -77,6 +79,11 @@ pub(crate) fn quiet(sheet: &mut Sheet, board: &mut Board<'_>, node: &ServerId) -
 pub(crate) fn patch(sheet: &mut Sheet, board: &mut Board<'_>, node: &ServerId) -> Result<(), Refused> {
     for payload in due(board, node) {
         let last = payload.id == board.payload.id;
+        if board.stands_alone() {
+            in_place::install(sheet, board, node, payload)?;
+            in_place::restart(sheet, board, node, payload)?;
+            continue;
+        }
         if payload.service == ServiceNeed::Stopped {
             stop(sheet, board, node, None)?;
         } else if payload.service == ServiceNeed::Running {
@@ -85,9 +92,22 @@ pub(crate) fn patch(sheet: &mut Sheet, board: &mut Board<'_>, node: &ServerId) -
         install(sheet, board, node, payload)?;
         restart(sheet, board, node, payload, last)?;
     }
+    if board.stands_alone() {
+        closing::look_again(sheet, board)?;
+    }
     board.patched.insert(node.clone());
     board.first_patched.get_or_insert_with(|| node.clone());
     Ok(())
+}
+
+/// What an installer needs of its node, whatever else is so.
+pub(crate) fn ready(node: &ServerId, payload: &Payload) -> Vec<Condition> {
+    let mut requires =
+        vec![Condition::Reached { node: node.clone() }, Condition::NoInstaller { node: node.clone() }];
+    if !matches!(&payload.content, Content::Media(media) if media.is_empty()) {
+        requires.push(Condition::Staged { node: node.clone(), release: payload.id.clone() });
+    }
+    requires
 }
 
 fn install(
@@ -96,21 +116,17 @@ fn install(
     node: &ServerId,
     payload: &Payload,
 ) -> Result<(), Refused> {
-    let mut requires = vec![
-        Condition::Reached { node: node.clone() },
+    let mut requires = ready(node, payload);
+    requires.extend([
         Condition::NodeEmpty { cluster: board.cluster.clone(), node: node.clone() },
         board.others_online(node),
-        Condition::NoInstaller { node: node.clone() },
-    ];
-    if !matches!(&payload.content, Content::Media(media) if media.is_empty()) {
-        requires.push(Condition::Staged { node: node.clone(), release: payload.id.clone() });
-    }
+    ]);
     match payload.service {
         ServiceNeed::Stopped => requires.push(Condition::Service { node: node.clone(), running: false }),
         ServiceNeed::Running => requires.push(Condition::Service { node: node.clone(), running: true }),
         ServiceNeed::Either => {}
     }
-    requires.extend(people::needed_for_install(board, payload));
+    requires.extend(people::needed_for_install(board, node, payload));
     if board.release_on(node) == Some(ReleaseState::Partial)
         && matches!(payload.content, Content::Packages(_))
     {
@@ -131,6 +147,7 @@ fn install(
     };
     if media {
         cites.extend(turn(board));
+        cites.extend(order::front_end_rule(board).filter(|_| payload.id == board.payload.id));
         // The first of the two stages; the other one is the upgrade of each virtual server.
         cites.extend(
             (payload.id == board.payload.id && payload.group_upgrade).then_some("E03-CLU-TWO-STAGES"),
@@ -165,6 +182,16 @@ fn turn(board: &Board<'_>) -> Option<&'static str> {
     }
 }
 
+/// Whether a node is restarted after an install: by the installer's need and by policy. None: it never is.
+pub(crate) fn restart_need(board: &Board<'_>, payload: &Payload) -> Option<RestartNeed> {
+    use kaketsugi_estate::RestartPolicy;
+    match (payload.restart, board.estate.policy.restart) {
+        (RestartNeed::Always, _) | (RestartNeed::IfAsked, RestartPolicy::Always) => Some(RestartNeed::Always),
+        (RestartNeed::IfAsked, RestartPolicy::IfAsked) => Some(RestartNeed::IfAsked),
+        _ => None,
+    }
+}
+
 /// The restart after an install, where the installer, the system or policy asks for it.
 fn restart(
     sheet: &mut Sheet,
@@ -173,14 +200,9 @@ fn restart(
     payload: &Payload,
     last: bool,
 ) -> Result<(), Refused> {
-    use kaketsugi_estate::RestartPolicy;
-    let need = match (payload.restart, board.estate.policy.restart) {
-        (RestartNeed::Always, _) | (RestartNeed::IfAsked, RestartPolicy::Always) => RestartNeed::Always,
-        (RestartNeed::IfAsked, RestartPolicy::IfAsked) => RestartNeed::IfAsked,
-        _ => return Ok(()),
-    };
+    let Some(need) = restart_need(board, payload) else { return Ok(()) };
     let when = (need == RestartNeed::IfAsked).then(|| Condition::RestartPending { node: node.clone() });
-    let windows = board.seen.kind == kaketsugi_estate::ClusterKind::Windows;
+    let windows = board.seen.kind == ClusterKind::Windows;
     if !windows && !board.stopped.contains(node) {
         // The stack is stopped before a restart: a node that leaves in good order is never fenced.
         stop(sheet, board, node, when.clone())?;
@@ -244,7 +266,7 @@ fn stop(
     ])
     .exposes(exposes)
     .takes(15, 300);
-    if board.seen.kind == kaketsugi_estate::ClusterKind::Windows {
+    if board.seen.kind == ClusterKind::Windows {
         draft = draft.cites(&["E03-CLU-03-STOP", "ALL-CLU-STOP", "E03-CLU-ONE-NODE"]);
     }
     if let Some(when) = when {
@@ -280,7 +302,7 @@ pub(crate) fn start(sheet: &mut Sheet, board: &mut Board<'_>, node: &ServerId) -
     .interrupts(crate::groups::lasting(board))
     .exposes(exposes)
     .takes(20, 600);
-    if board.seen.kind == kaketsugi_estate::ClusterKind::Windows {
+    if board.seen.kind == ClusterKind::Windows {
         draft = draft.cites(&["E03-CLU-07-START"]);
     }
     sheet.write(draft);

@@ -2,8 +2,8 @@
 
 use std::cmp::Reverse;
 
-use kaketsugi_estate::{GroupId, ReleaseState, ServerId};
-use kaketsugi_plan::{Reason, ReasonKind};
+use kaketsugi_estate::{Cluster, Estate, GroupId, Product, ReleaseState, Role, ServerId};
+use kaketsugi_plan::{Condition, Reason, ReasonKind};
 
 use crate::board::Board;
 
@@ -15,7 +15,9 @@ pub(crate) fn next_node(board: &Board<'_>) -> Option<(ServerId, Reason)> {
         (Reverse(half_done), board.service_groups_on(node).len(), board.groups_on(node).len(), node.clone())
     })?;
     let groups = board.service_groups_on(&node);
-    let kind = if board.release_on(&node) == Some(ReleaseState::Partial) {
+    let kind = if board.stands_alone() && board.release_on(&node) != Some(ReleaseState::Partial) {
+        ReasonKind::StandsAlone
+    } else if board.release_on(&node) == Some(ReleaseState::Partial) {
         ReasonKind::HalfDone
     } else if groups.is_empty() {
         ReasonKind::CarriesNothing
@@ -23,6 +25,44 @@ pub(crate) fn next_node(board: &Board<'_>) -> Option<(ServerId, Reason)> {
         ReasonKind::FewestGroups { groups }
     };
     Some((node.clone(), Reason { server: node, kind }))
+}
+
+/// Whether a cluster or a server that stands alone serves as front end to others.
+pub(crate) fn is_front_end(estate: &Estate, unit: &Cluster) -> bool {
+    let serves = |node| estate.servers.get(node).is_some_and(|s| s.roles.contains(&Role::FrontEnd));
+    unit.nodes.iter().all(serves)
+}
+
+/// The rule that front-end servers come first, where the estate has any.
+pub(crate) fn front_end_rule(board: &Board<'_>) -> Option<&'static str> {
+    let mut servers = board.estate.servers.values();
+    let there = servers.any(|s| s.roles.contains(&Role::FrontEnd));
+    there.then_some(match board.payload.product {
+        Product::Exchange2000 => "E00-FE-FIRST",
+        _ => "E03-FE-FIRST",
+    })
+}
+
+/// What the install of a release on a back-end server waits for: that it is on every front-end server.
+pub(crate) fn front_ends_done(board: &Board<'_>, node: &ServerId) -> Vec<Condition> {
+    match of_front_ends(board, node) {
+        Some(ReasonKind::AfterFrontEnds { servers }) => {
+            let release = &board.payload.id;
+            servers.into_iter().map(|node| Condition::Installed { node, release: release.clone() }).collect()
+        }
+        _ => Vec::new(),
+    }
+}
+
+/// Why a server waits for front-end servers, or is one. None: the estate has none.
+pub(crate) fn of_front_ends(board: &Board<'_>, node: &ServerId) -> Option<ReasonKind> {
+    let servers = board.estate.servers.iter().filter(|(_, s)| s.roles.contains(&Role::FrontEnd));
+    let front_ends: Vec<ServerId> = servers.map(|(id, _)| id.clone()).collect();
+    match (front_ends.is_empty(), front_ends.contains(node)) {
+        (true, _) => None,
+        (false, true) => Some(ReasonKind::FrontEnd),
+        (false, false) => Some(ReasonKind::AfterFrontEnds { servers: front_ends }),
+    }
 }
 
 /// Where a group goes when its node is emptied: to a patched node if one may have it and has room, so that it moves only
@@ -37,5 +77,5 @@ pub(crate) fn destination(board: &Board<'_>, group: &GroupId, from: &ServerId) -
 
 /// Where the cluster itself would put a group if its node were drained now.
 pub(crate) fn foreseen(board: &Board<'_>, group: &GroupId, from: &ServerId) -> Option<ServerId> {
-    board.world.predict_drain(&board.cluster, from).remove(group).flatten()
+    board.predict_drain(from).remove(group).flatten()
 }

@@ -11,10 +11,12 @@ use kaketsugi_plan::{Content, Media, Payload, RestartNeed, ServiceNeed};
 pub fn from_catalogue(release: &Release, estate: &Estate) -> Option<Payload> {
     let product = match release.product.as_str() {
         "exchange-2003" => Product::Exchange2003,
+        "exchange-2000" => Product::Exchange2000,
         // A fix of the operating system goes along with the product that needs it.
         "windows-2003" | "windows-2000" => Product::Exchange2003,
         _ => return None,
     };
+    let of_system = release.product != product.as_str();
     let id = kaketsugi_estate::ReleaseId::new(release.id.as_str()).ok()?;
     let media: Vec<Media> = estate
         .media
@@ -50,6 +52,7 @@ pub fn from_catalogue(release: &Release, estate: &Estate) -> Option<Payload> {
         command: release.installer.machine_command(allow).map(|c| c.template.to_owned()),
         instruction: instruction(release, &media),
         content: Content::Media(media),
+        of_system,
         first,
         cites: release.references().map(|s| s.id.clone()).collect(),
     })

@@ -1,15 +1,15 @@
 //! What people have to do or to say: notes read, tried in test, backups, antivirus.
 
-use kaketsugi_estate::{ClusterKind, Environment, EvidenceKind};
+use kaketsugi_estate::{Environment, EvidenceKind, Product, ServerId};
 use kaketsugi_plan::{Action, Condition, Payload};
 
-use crate::Refused;
 use crate::board::Board;
 use crate::sheet::{Draft, Sheet};
+use crate::{Refused, order};
 
 /// Evidence that must be there before the first install, with the longest age in seconds, and the rule that asks.
 fn needed(board: &Board<'_>) -> Vec<(EvidenceKind, Option<u64>, &'static str)> {
-    if board.seen.kind != ClusterKind::Windows {
+    if !board.payload.product.is_exchange() {
         return Vec::new();
     }
     let mut needed = Vec::new();
@@ -18,12 +18,21 @@ fn needed(board: &Board<'_>) -> Vec<(EvidenceKind, Option<u64>, &'static str)> {
         needed.push((EvidenceKind::TriedInTest, None, "ALL-TEST-FIRST"));
     }
     if board.payload.service_pack || changes_store(board.payload) {
-        needed.push((EvidenceKind::ReleaseNotesRead, None, "E03-RELEASE-NOTES"));
+        needed.push((
+            EvidenceKind::ReleaseNotesRead,
+            None,
+            rule(board, "E03-RELEASE-NOTES", "E00-RELEASE-NOTES"),
+        ));
         let age = u64::from(policy.backup_age_max_hours) * 3600;
-        needed.push((EvidenceKind::FullBackup, Some(age), "E03-BACKUP"));
+        needed.push((EvidenceKind::FullBackup, Some(age), rule(board, "E03-BACKUP", "E00-BACKUP")));
         needed.push((EvidenceKind::ProtectionOff, None, "ALL-AV-OFF"));
     }
     needed
+}
+
+/// The same rule stands in the section of each version.
+fn rule(board: &Board<'_>, of_2003: &'static str, of_2000: &'static str) -> &'static str {
+    if board.payload.product == Product::Exchange2000 { of_2000 } else { of_2003 }
 }
 
 /// Whether a release of the catalogue changes the store: then what is said of service packs holds for it, too.
@@ -31,39 +40,50 @@ fn changes_store(payload: &Payload) -> bool {
     kaketsugi_knowledge::releases().resolve(payload.id.as_str()).is_some_and(|release| release.changes_store)
 }
 
-/// Attestations before the first step; left out where the estate brings evidence that is young enough.
-pub(crate) fn before(sheet: &mut Sheet, board: &mut Board<'_>) -> Result<(), Refused> {
-    for (kind, age, rule) in needed(board) {
-        let fresh = board.snapshot.evidence.iter().any(|e| {
-            e.kind == kind
-                && age.is_none_or(|max| board.snapshot.taken_at.0.saturating_sub(e.at.0) <= max * 1000)
+/// Attestations before the first step, once for all servers; left out where the estate brings evidence that is young
+/// enough.
+pub(crate) fn before(sheet: &mut Sheet, boards: &mut [Board<'_>]) -> Result<(), Refused> {
+    let Some(first) = boards.first() else { return Ok(()) };
+    for (kind, age, rule) in needed(first) {
+        let snapshot = boards.first().map(|board| board.snapshot);
+        let fresh = snapshot.is_some_and(|snapshot| {
+            let young = |at: u64, max: u64| snapshot.taken_at.0.saturating_sub(at) <= max * 1000;
+            snapshot.evidence.iter().any(|e| e.kind == kind && age.is_none_or(|max| young(e.at.0, max)))
         });
         if !fresh {
-            let draft = attest(kind, rule, &instruction(board, kind));
-            sheet.write(draft.exposes(board.act(None)?));
+            ask(sheet, boards, kind, rule)?;
         }
     }
     Ok(())
 }
 
-/// What an install of this release requires of people's work.
-pub(crate) fn needed_for_install(board: &Board<'_>, payload: &Payload) -> Vec<Condition> {
+fn ask(sheet: &mut Sheet, boards: &mut [Board<'_>], kind: EvidenceKind, rule: &str) -> Result<(), Refused> {
+    let mut draft = attest(kind, rule, &instruction(boards, kind));
+    for board in boards {
+        draft = draft.exposes(board.act(None)?);
+    }
+    sheet.write(draft);
+    Ok(())
+}
+
+/// What an install of this release requires of people's work, and of front-end servers.
+pub(crate) fn needed_for_install(board: &Board<'_>, node: &ServerId, payload: &Payload) -> Vec<Condition> {
     if payload.id != board.payload.id {
         return Vec::new();
     }
-    needed(board)
+    let front_ends = order::front_ends_done(board, node);
+    let evidence = needed(board)
         .into_iter()
-        .map(|(kind, age_max_seconds, _)| Condition::Evidence { kind, age_max_seconds })
-        .collect()
+        .map(|(kind, age_max_seconds, _)| Condition::Evidence { kind, age_max_seconds });
+    front_ends.into_iter().chain(evidence).collect()
 }
 
 /// The full backup after a service pack: older online backups can't be restored any more (E03-BACKUP-AFTER).
-pub(crate) fn after(sheet: &mut Sheet, board: &mut Board<'_>) -> Result<(), Refused> {
-    if board.seen.kind == ClusterKind::Windows && (board.payload.service_pack || changes_store(board.payload))
-    {
-        let kind = EvidenceKind::BackupAfter;
-        let draft = attest(kind, "E03-BACKUP-AFTER", &instruction(board, kind));
-        sheet.write(draft.exposes(board.act(None)?));
+pub(crate) fn after(sheet: &mut Sheet, boards: &mut [Board<'_>]) -> Result<(), Refused> {
+    let Some(board) = boards.first() else { return Ok(()) };
+    if board.payload.product.is_exchange() && (board.payload.service_pack || changes_store(board.payload)) {
+        let rule = rule(board, "E03-BACKUP-AFTER", "E00-BACKUP-AFTER");
+        ask(sheet, boards, EvidenceKind::BackupAfter, rule)?;
     }
     Ok(())
 }
@@ -86,9 +106,10 @@ fn title(kind: EvidenceKind) -> &'static str {
     }
 }
 
-fn instruction(board: &Board<'_>, kind: EvidenceKind) -> String {
-    let release = &board.payload.title;
-    let nodes: Vec<&str> = board.seen.nodes.keys().map(|n| n.as_str()).collect();
+fn instruction(boards: &[Board<'_>], kind: EvidenceKind) -> String {
+    let release = boards.first().map_or("", |board| board.payload.title.as_str());
+    let nodes: Vec<&str> =
+        boards.iter().flat_map(|board| board.seen.nodes.keys()).map(|n| n.as_str()).collect();
     let nodes = nodes.join(", ");
     match kind {
         EvidenceKind::FullBackup => format!(

@@ -3,8 +3,8 @@
 use std::collections::BTreeSet;
 
 use kaketsugi_estate::{
-    ClusterKind, Estate, GroupState, NodeState, Product, ServerId, ServerSeen, Snapshot, TransportKind,
-    Trouble,
+    ClusterKind, Estate, GroupSeen, GroupState, NodeState, Product, ReleaseState, ServerId, ServerSeen,
+    Snapshot, TransportKind, Trouble,
 };
 use kaketsugi_knowledge::{Build, Fit, Installed, releases};
 use kaketsugi_plan::{Finding, Payload};
@@ -23,7 +23,10 @@ pub(crate) fn findings(estate: &Estate, snapshot: &Snapshot, payload: &Payload) 
 /// (E03-CLU-W2K-CLEAN).
 fn of_exchange_2000(snapshot: &Snapshot, payload: &Payload) -> Vec<Finding> {
     const EXCHANGE_2003: Build = Build::new(6, 5, 0, 0);
-    let clusters = snapshot.clusters.iter().filter(|_| payload.product == Product::Exchange2003);
+    let clusters = snapshot
+        .clusters
+        .iter()
+        .filter(|(_, seen)| payload.product == Product::Exchange2003 && seen.kind == ClusterKind::Windows);
     let groups =
         clusters.flat_map(|(cluster, seen)| seen.groups.iter().map(move |(id, group)| (cluster, id, group)));
     groups
@@ -156,7 +159,7 @@ fn half_by_hand(findings: &mut Vec<Finding>, estate: &Estate) {
                 "Give all nodes of the cluster transport = \"operator\", or all of them \"ssh\".",
             ));
         }
-        if cluster.kind != ClusterKind::Windows {
+        if cluster.kind == ClusterKind::Pacemaker {
             findings.push(finding(
                 "cluster/not-by-hand",
                 format!("{id}: {} is reached by a person alone", theirs.join(", ")),
@@ -213,6 +216,10 @@ fn clusters(findings: &mut Vec<Finding>, estate: &Estate, snapshot: &Snapshot) {
             findings.push(from_trouble(id.as_str(), trouble));
         }
         for (group, seen_group) in &seen.groups {
+            if seen.kind == ClusterKind::StandAlone && half_done(snapshot, seen_group) {
+                // Its installer has stopped what it carries; the plan completes that.
+                continue;
+            }
             if matches!(seen_group.state, GroupState::Failed | GroupState::Pending) {
                 findings.push(finding(
                     "cluster/group-not-well",
@@ -221,7 +228,7 @@ fn clusters(findings: &mut Vec<Finding>, estate: &Estate, snapshot: &Snapshot) {
                     "Bring the group online, or take it offline on purpose, then plan again.",
                 ));
             }
-            if seen.kind == ClusterKind::Windows && seen_group.state == GroupState::Offline {
+            if seen.kind != ClusterKind::Pacemaker && seen_group.state == GroupState::Offline {
                 findings.push(finding(
                     "cluster/group-offline",
                     format!("{id}: {group} is offline as a whole"),
@@ -239,6 +246,12 @@ fn clusters(findings: &mut Vec<Finding>, estate: &Estate, snapshot: &Snapshot) {
             }
         }
     }
+}
+
+/// Whether a release is half installed on the group's owner.
+fn half_done(snapshot: &Snapshot, group: &GroupSeen) -> bool {
+    let owner = group.owner.as_ref().and_then(|owner| snapshot.servers.get(owner));
+    owner.is_some_and(|server| server.releases.values().any(|state| *state == ReleaseState::Partial))
 }
 
 fn nodes(findings: &mut Vec<Finding>, id: &str, seen: &kaketsugi_estate::ClusterSeen) {

@@ -14,12 +14,16 @@ pub(crate) fn roll(
     board: &mut Board<'_>,
     reasons: &mut Vec<Reason>,
 ) -> Result<(), Refused> {
-    prepare(sheet, board)?;
+    for node in board.seen.nodes.keys() {
+        nodes::quiet(sheet, board, node)?;
+    }
     // What an earlier run left half-way is finished first: its users are cut off, or cut off from a way back.
     groups::upgrade_in_place(sheet, board)?;
     let mut before: Option<ServerId> = None;
     while let Some((node, reason)) = order::next_node(board) {
         reasons.push(reason);
+        let front_ends = order::of_front_ends(board, &node);
+        reasons.extend(front_ends.map(|kind| Reason { server: node.clone(), kind }));
         if let Some(after) = before.replace(node.clone()) {
             reasons.push(Reason { server: node.clone(), kind: ReasonKind::OneAtATime { after } });
         }
@@ -29,6 +33,7 @@ pub(crate) fn roll(
         match board.profile.drain {
             Drain::MoveGroups => groups::move_all_off(sheet, board, &node)?,
             Drain::Standby => groups::drain(sheet, board, &node)?,
+            Drain::InPlace => {}
         }
         if board.to_do().len() == 1 {
             soak(sheet, board)?;
@@ -45,15 +50,12 @@ pub(crate) fn roll(
     groups::upgrade_in_place(sheet, board)
 }
 
-/// Files and quiet on every node before the first one is touched.
-fn prepare(sheet: &mut Sheet, board: &mut Board<'_>) -> Result<(), Refused> {
+/// Files on every node before the first one is touched.
+pub(crate) fn stage(sheet: &mut Sheet, board: &mut Board<'_>) -> Result<(), Refused> {
     for node in board.to_do() {
         for payload in nodes::due(board, &node) {
             nodes::stage(sheet, board, &node, payload)?;
         }
-    }
-    for node in board.seen.nodes.keys() {
-        nodes::quiet(sheet, board, node)?;
     }
     Ok(())
 }

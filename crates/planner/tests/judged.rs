@@ -2,9 +2,9 @@
 
 mod testkit;
 
-use kaketsugi_estate::TransportKind;
+use kaketsugi_estate::{Role, TransportKind};
 use kaketsugi_plan::Actor;
-use testkit::{Pacemaker, exchange, pacemaker};
+use testkit::{Pacemaker, alone, exchange, pacemaker, together};
 
 fn objections(kit: &Pacemaker) -> String {
     let plan = kaketsugi_planner::plan(&kit.estate, &kit.snapshot, &kit.payload).unwrap();
@@ -34,6 +34,27 @@ fn exchange_clusters() {
         let said =
             objections(&exchange(&["NODE1", "NODE2"], &[("EVS1", "NODE1"), ("EVS2", "NODE2")], release));
         assert!(said.is_empty(), "{release}, active/active:\n{said}");
+    }
+}
+
+#[test]
+fn servers_that_stand_alone() {
+    let front: &[Role] = &[Role::FrontEnd];
+    for release in
+        ["exchange-2003-sp2", "exchange-2003-kb916803", "exchange-2003-kb889528", "exchange-2000-sp3"]
+    {
+        for servers in
+            [&[("A", &[][..])][..], &[("A", &[]), ("B", front)], &[("A", &[]), ("B", front), ("C", front)]]
+        {
+            let kit = alone(servers, release);
+            let said = objections(&kit);
+            assert!(said.is_empty(), "{release}, {servers:?}:\n{said}");
+            if release == "exchange-2003-sp2" {
+                let behind = exchange(&["NODE1", "NODE2"], &[("EVS1", "NODE1")], release);
+                let said = objections(&together(behind, kit));
+                assert!(said.is_empty(), "{servers:?} and a cluster:\n{said}");
+            }
+        }
     }
 }
 

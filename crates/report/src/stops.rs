@@ -130,6 +130,8 @@ fn in_context(found: &Match) -> String {
 fn speaks_of(product: Product, diagnosis: &Diagnosis) -> bool {
     match product {
         Product::Debian => matches!(diagnosis.platform, Platform::Debian | Platform::Pacemaker),
-        Product::Exchange2003 => matches!(diagnosis.platform, Platform::Exchange | Platform::Windows),
+        Product::Exchange2003 | Product::Exchange2000 => {
+            matches!(diagnosis.platform, Platform::Exchange | Platform::Windows)
+        }
     }
 }

@@ -30,10 +30,11 @@ impl World {
         if begun_before && !facts.resumable && !agreed {
             harm.push(Harm::InstallerTwice { node: node.clone(), release: release.clone() });
         }
-        for group in self.carried_by(node) {
+        let in_place = self.stands_alone(node);
+        for group in self.carried_by(node).into_iter().filter(|_| !in_place) {
             harm.push(Harm::InstalledUnderGroup { node: node.clone(), group, release: release.clone() });
         }
-        if facts.service.is_some_and(|needed| needed != server.service) {
+        if !in_place && facts.service.is_some_and(|needed| needed != server.service) {
             harm.push(Harm::InstalledInWrongService {
                 node: node.clone(),
                 release: release.clone(),
@@ -50,6 +51,9 @@ impl World {
         if let Some(server) = self.server_mut(node) {
             server.installing = Some(release.clone());
             server.truth.releases.insert(release.clone(), ReleaseState::Partial);
+        }
+        if in_place && facts.stops_product {
+            self.stop_product(node);
         }
         Ok(())
     }
@@ -76,6 +80,7 @@ impl World {
         if restart_asked || server.truth.restart_pending.is_none() {
             server.truth.restart_pending = Some(restart_asked);
         }
+        self.upgrade_in_place(node, release);
     }
 
     /// Ends an installer before its time: what it unpacked stays.

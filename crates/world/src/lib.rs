@@ -14,7 +14,8 @@
 //! | what would be down if one more node failed? | [`World::exposures`], [`World::exposures_during`] |
 //!
 //! After everything that happens the cluster's own reactions run to quiescence at once: Pacemaker's scheduler
-//! (`pacemaker`) and the fail-over and failback of Windows server clusters (`windows`). The world knows commands,
+//! (`pacemaker`), the fail-over and failback of Windows server clusters (`windows`), and the services of servers that
+//! stand alone (`stand_alone`). The world knows commands,
 //! not plans or steps. It is part of the trusted base, and compared with `crm_simulate` and with real clusters.
 
 mod act_cluster;
@@ -29,6 +30,7 @@ mod pacemaker;
 mod predict;
 mod settings;
 mod settle;
+mod stand_alone;
 mod state;
 mod windows;
 

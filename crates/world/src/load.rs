@@ -104,10 +104,18 @@ fn cluster(seen: &ClusterSeen, servers: &BTreeMap<ServerId, Arc<Server>>, facts:
         .iter()
         .map(|(id, group)| {
             let owner = group.owner.as_ref().and_then(|o| servers.get(o));
+            let half_done =
+                owner.is_some_and(|o| o.truth.releases.values().any(|r| *r == ReleaseState::Partial));
+            let all = match seen.kind {
+                ClusterKind::Pacemaker => true,
+                ClusterKind::Windows => false,
+                // What lies still on a half-done server was stopped by its installer.
+                ClusterKind::StandAlone => half_done,
+            };
             let wanted = group
                 .resources
                 .iter()
-                .filter(|r| seen.kind == ClusterKind::Pacemaker || r.state != ResourceState::Offline)
+                .filter(|r| all || r.state != ResourceState::Offline)
                 .map(|r| r.id.clone())
                 .collect();
             let written = facts

@@ -32,6 +32,8 @@ impl World {
         let (up, votes) = (members.len(), seen.nodes.len());
         match seen.kind {
             ClusterKind::Windows => up >= 1,
+            // One server by itself has nobody to be outvoted by.
+            ClusterKind::StandAlone => true,
             ClusterKind::Pacemaker => {
                 let enough = if seen.quorum.two_node && votes == 2 { up >= 1 } else { up > votes / 2 };
                 let formed = || members.iter().filter_map(|m| self.server(m)).any(|s| s.formed);

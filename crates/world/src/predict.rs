@@ -16,6 +16,7 @@ impl World {
         let command = match known.truth.kind {
             ClusterKind::Pacemaker => Command::Standby { cluster: cluster.clone(), node: node.clone() },
             ClusterKind::Windows => Command::StopService { node: node.clone() },
+            ClusterKind::StandAlone => return BTreeMap::new(),
         };
         let Ok(after) = self.command(&command) else { return BTreeMap::new() };
         known
@@ -28,10 +29,14 @@ impl World {
     }
 
     /// Groups of users that are online now and would not be if one member failed, by member; members whose failure
-    /// takes nothing down are left out. A group that is offline already isn't exposed: it is down.
+    /// takes nothing down are left out. A group that is offline already isn't exposed: it is down. Nor is what a server
+    /// carries that stands alone: at no time of its life could another one take it over.
     #[must_use]
     pub fn exposures(&self, cluster: &ClusterId) -> Vec<(ServerId, Vec<GroupId>)> {
         let mut exposures = Vec::new();
+        if self.cluster(cluster).is_some_and(|c| c.truth.kind == ClusterKind::StandAlone) {
+            return exposures;
+        }
         for node in self.members(cluster) {
             let after = self.fault(&Fault::PowerLost { node: node.clone(), returns: false });
             let groups: Vec<_> =

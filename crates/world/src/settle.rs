@@ -3,7 +3,7 @@
 use kaketsugi_estate::{BootId, ClusterKind, ServerId};
 
 use crate::World;
-use crate::{pacemaker, windows};
+use crate::{pacemaker, stand_alone, windows};
 
 impl World {
     /// Runs the clusters' own reactions until nothing more happens by itself.
@@ -13,19 +13,21 @@ impl World {
             match kind {
                 ClusterKind::Pacemaker => pacemaker::settle(self, &id),
                 ClusterKind::Windows => windows::settle(self, &id),
+                ClusterKind::StandAlone => stand_alone::settle(self, &id),
             }
         }
     }
 
     /// Starts a node's cluster service.
     pub(crate) fn start_service(&mut self, node: &ServerId) {
+        let alone = self.stands_alone(node);
         let Some(server) = self.server_mut(node) else { return };
         if server.service {
             return;
         }
         server.service = true;
         server.formed = false;
-        server.truth.cluster_service = Some(true);
+        server.truth.cluster_service = (!alone).then_some(true);
         if let Some(cluster) = self.cluster_of(node).cloned() {
             windows::joined(self, &cluster, node);
         }
@@ -33,10 +35,11 @@ impl World {
 
     /// Stops a node's cluster service, cleanly.
     pub(crate) fn stop_service(&mut self, node: &ServerId) {
+        let alone = self.stands_alone(node);
         if let Some(server) = self.server_mut(node) {
             server.service = false;
             server.formed = false;
-            server.truth.cluster_service = Some(false);
+            server.truth.cluster_service = (!alone).then_some(false);
         }
     }
 
@@ -58,6 +61,7 @@ impl World {
     /// Starts a node's system.
     pub(crate) fn boot(&mut self, node: &ServerId) {
         let starts = self.starts_by_itself(node);
+        let alone = self.stands_alone(node);
         let Some(server) = self.server_mut(node) else { return };
         server.power = true;
         server.cut_off = false;
@@ -72,7 +76,7 @@ impl World {
         }
         server.truth.reached = true;
         server.truth.unreached_why = None;
-        server.truth.cluster_service = Some(false);
+        server.truth.cluster_service = (!alone).then_some(false);
         if server.truth.restart_pending.is_some() {
             server.truth.restart_pending = Some(false);
         }

@@ -73,6 +73,8 @@ pub struct ReleaseFacts {
     pub resumable: bool,
     /// Whether it is installed from files that were staged on the node.
     pub from_stage: bool,
+    /// Whether its installer stops the product's services on a server that stands alone, and starts them again.
+    pub stops_product: bool,
 }
 
 /// A server: what a probe on it would see, and what no probe sees.
@@ -159,6 +161,14 @@ impl World {
         self.cluster(cluster)
             .and_then(|c| c.truth.groups.get(group))
             .is_some_and(|g| g.state == kaketsugi_estate::GroupState::Online)
+    }
+
+    /// Whether a release, or something newer, is whole on a server, be it reached or not.
+    #[must_use]
+    pub fn installed(&self, node: &ServerId, release: &ReleaseId) -> bool {
+        use kaketsugi_estate::ReleaseState::{Installed, Newer};
+        let state = self.server(node).and_then(|s| s.truth.releases.get(release));
+        matches!(state, Some(Installed | Newer))
     }
 
     /// Whether the server answers a probe.

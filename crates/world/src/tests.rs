@@ -105,6 +105,7 @@ fn release() -> ReleaseFacts {
         service: None,
         resumable: true,
         from_stage: true,
+        stops_product: true,
     }
 }
 
@@ -374,4 +375,71 @@ fn whatever_happens_in_the_middle_finishing_leaves_nothing_that_cannot_be() {
     let ended = lost.finish(&move_evs("n2"));
     assert_eq!(owner(&ended, "EVS1").as_deref(), Some("n1"));
     assert_eq!(state(&ended, "EVS1"), GroupState::Online);
+}
+
+/// One server by itself, with the two services that its users need.
+fn stand_alone() -> Snapshot {
+    let services = vec![resource("SA", "MSExchangeSA", false), resource("IS", "MSExchangeIS", false)];
+    let mut carried = group(&["n1"], "n1", GroupRole::Service, services);
+    carried.version = Some("1".into());
+    let mut snapshot = snapshot(ClusterKind::StandAlone, &["n1"], vec![("n1", carried)]);
+    snapshot.servers.values_mut().for_each(|s| s.cluster_service = None);
+    snapshot
+}
+
+fn in_place() -> ReleaseFacts {
+    ReleaseFacts { group_upgrade: true, one_way: true, resumable: false, ..service_pack() }
+}
+
+#[test]
+fn an_installer_works_in_place_where_nothing_takes_over() {
+    let world = World::with_releases(&stand_alone(), [in_place()]);
+    assert_eq!(world.observe(), stand_alone(), "what was seen is what is observed");
+    let [amid] = &world.midway(&install("n1"))[..] else { panic!("one state amid") };
+    assert_eq!(state(amid, "n1"), GroupState::Offline, "the services are stopped");
+    let done = world.command(&install("n1")).unwrap();
+    assert_eq!(state(&done, "n1"), GroupState::Online, "and started again");
+    assert_eq!(done.harm(), &BTreeSet::new());
+    let version = done.observe().clusters[&id::<ClusterId>("c")].groups[&id::<GroupId>("n1")].version.clone();
+    assert_eq!(version, in_place().build, "its own object is the installer's to write");
+}
+
+#[test]
+fn a_fix_of_the_system_leaves_what_a_server_carries_alone() {
+    let fix = ReleaseFacts { stops_product: false, build: None, group_upgrade: false, ..in_place() };
+    let world = World::with_releases(&stand_alone(), [fix]);
+    for amid in world.midway(&install("n1")) {
+        assert_eq!(state(&amid, "n1"), GroupState::Online);
+    }
+    // Cut off, it doesn't keep the product from running either.
+    let halfway = world.mishap(&install("n1"), Mishap::FailsHalfway).unwrap();
+    assert_eq!(state(&halfway, "n1"), GroupState::Online);
+}
+
+#[test]
+fn what_an_installer_left_half_done_in_place_runs_only_when_it_is_whole() {
+    let world = World::with_releases(&stand_alone(), [in_place()]);
+    let halfway = world.mishap(&install("n1"), Mishap::FailsHalfway).unwrap();
+    assert_eq!(state(&halfway, "n1"), GroupState::Failed);
+    let again = halfway.command(&Command::Restart { node: id("n1") }).unwrap();
+    assert_eq!(state(&again, "n1"), GroupState::Failed, "a restart doesn't mend it");
+    let unasked = again.command(&install("n1")).unwrap();
+    assert!(unasked.harm().iter().any(|h| matches!(h, Harm::InstallerTwice { .. })), "{:?}", unasked.harm());
+    let Command::Install { node, release, restart_asked, .. } = install("n1") else { return };
+    let agreed = again.command(&Command::Install { node, release, restart_asked, agreed: true }).unwrap();
+    assert_eq!((state(&agreed, "n1"), agreed.harm().len()), (GroupState::Online, 0));
+}
+
+#[test]
+fn a_server_that_stands_alone_goes_down_with_its_users_and_comes_back_with_them() {
+    let world = World::with_releases(&stand_alone(), [in_place()]);
+    assert_eq!(world.exposures(&id("c")), [], "that nobody takes over is so at any time");
+    let dark = world.fault(&Fault::PowerLost { node: id("n1"), returns: false });
+    assert!(!dark.serves(&id("c"), &id("n1")) && dark.has_quorum(&id("c")));
+    assert!(!dark.observe().clusters.contains_key(&id::<ClusterId>("c")), "nobody answers for it");
+    let back = dark.repair();
+    assert!(back.serves(&id("c"), &id("n1")));
+    assert_eq!(back.observe().servers[&id::<ServerId>("n1")].cluster_service, None, "it has none");
+    let restarted = world.command(&Command::Restart { node: id("n1") }).unwrap();
+    assert!(restarted.serves(&id("c"), &id("n1")) && restarted.harm().is_empty());
 }

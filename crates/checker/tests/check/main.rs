@@ -3,5 +3,7 @@
 
 mod broken;
 mod large;
+#[path = "../../../planner/tests/testkit/mod.rs"]
+mod planned;
 mod right;
 mod testkit;

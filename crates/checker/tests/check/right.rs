@@ -4,7 +4,15 @@
 use kaketsugi_checker::{Bounds, Ending, FaultKind, Outcome, Verdict, check};
 use kaketsugi_plan::{Plan, ServiceNeed};
 
+use crate::planned;
 use crate::testkit;
+
+/// A front end and a back end that both stand alone, as the planner plans them.
+pub(crate) fn stand_alone(release: &str) -> Plan {
+    let front: &[kaketsugi_estate::Role] = &[kaketsugi_estate::Role::FrontEnd];
+    let kit = planned::alone(&[("BE1", &[]), ("FE1", front)], release);
+    kaketsugi_planner::plan(&kit.estate, &kit.snapshot, &kit.payload).unwrap()
+}
 
 fn safe(plan: &Plan) -> Verdict {
     let verdict = check(plan, &Bounds::default());
@@ -74,6 +82,26 @@ fn a_hotfix_of_exchange_2003() {
     shows_enough(&verdict);
 }
 
+#[test]
+fn servers_that_stand_alone() {
+    for release in
+        ["exchange-2003-sp2", "exchange-2003-kb916803", "exchange-2003-kb889528", "exchange-2000-sp3"]
+    {
+        shows_enough(&safe(&stand_alone(release)));
+    }
+}
+
+/// A front end, a back end and a cluster behind it: a look for a step sees no more than what the step names.
+#[test]
+fn a_mixed_estate() {
+    let release = "exchange-2003-sp2";
+    let front: &[kaketsugi_estate::Role] = &[kaketsugi_estate::Role::FrontEnd];
+    let alone = planned::alone(&[("FE1", front)], release);
+    let kit = planned::together(planned::exchange(&["N1", "N2"], &[("EVS1", "N1")], release), alone);
+    let plan = kaketsugi_planner::plan(&kit.estate, &kit.snapshot, &kit.payload).unwrap();
+    shows_enough(&safe(&plan));
+}
+
 /// Everything is there already: a plan without a step is no plan that was tried too little.
 #[test]
 fn a_plan_without_a_step() {
@@ -122,6 +150,8 @@ fn whatever_a_stopped_run_leaves_behind_can_be_planned_from() {
         testkit::exchange("exchange-2003-sp2"),
         testkit::debian(&["n1", "n2"], ServiceNeed::Stopped),
         testkit::debian(&["n1", "n2", "n3"], ServiceNeed::Either),
+        stand_alone("exchange-2003-sp2"),
+        stand_alone("exchange-2003-kb916803"),
     ] {
         let replan = |now: &kaketsugi_estate::Snapshot| match kaketsugi_planner::plan(
             &plan.estate,

@@ -128,6 +128,7 @@ pub(crate) fn debian_with(nodes: &[&str], groups: &[&str], service: ServiceNeed)
         service_pack: false,
         one_way: false,
         group_upgrade: false,
+        of_system: false,
         service,
         restart: RestartNeed::IfAsked,
         to_build: None,

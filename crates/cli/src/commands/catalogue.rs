@@ -8,8 +8,12 @@ pub(crate) fn rules(output: &Output) -> Result<Code, Failure> {
     output.result(&rules, || {
         let mut text = String::new();
         for rule in &rules {
+            let acts = match rule.in_force.as_slice() {
+                [] => "nowhere yet".to_owned(),
+                places => places.join(", "),
+            };
             text.push_str(&format!(
-                "{:<24} {:?}, {:?}\n    {}\n",
+                "{:<24} {:?}, {:?}\n    {}\n    Acts: {acts}\n",
                 rule.id.to_string(),
                 rule.kind,
                 rule.force,

@@ -74,7 +74,8 @@ pub(crate) async fn make(
     output: &Output,
 ) -> Result<Plan, Failure> {
     if !output.is_json() {
-        output.note(&format!("Looking at {} servers …", estate.servers.len()));
+        let servers = kaketsugi_plan::render::words::count(estate.servers.len(), "server", "servers");
+        output.note(&format!("Looking at {servers} …"));
     }
     let mut question = Question {
         health: true,

@@ -5,8 +5,10 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use async_trait::async_trait;
-use kaketsugi_emulator::{Behaviour, Emulation, EmulationSpec, Fault, FaultKind, Instruction, Reply};
-use kaketsugi_estate::{ClusterKind, Estate};
+use kaketsugi_emulator::{
+    Behaviour, Emulation, EmulationSpec, Fault, FaultKind, Instruction, RehearsalError, Reply,
+};
+use kaketsugi_estate::Estate;
 use kaketsugi_plan::{Action, Plan, render};
 use kaketsugi_platform::windows::{Directory, DirectoryError, ServerObject, WindowsCluster};
 use kaketsugi_report::Machines;
@@ -36,9 +38,7 @@ pub(crate) async fn run(
 ) -> Result<Code, Failure> {
     let mut estate = files::estate(path)?;
     estate.policy.soak_seconds = estate.policy.soak_seconds.min(SOAK_SECONDS_MAX);
-    let cluster = only_windows(&estate)?;
-    let spec = EmulationSpec::from_estate(&estate, &cluster, release)
-        .map_err(|source| Failure::because("this can't be rehearsed", source, ""))?;
+    let spec = EmulationSpec::from_estate(&estate, release).map_err(impossible)?;
     let emulation = Emulation::start(&spec)
         .await
         .map_err(|source| Failure::because("the emulated nodes can't be started", source, ""))?;
@@ -104,20 +104,13 @@ pub(crate) async fn run(
     Ok(code)
 }
 
-/// The one cluster of the estate; only Windows clusters are emulated.
-fn only_windows(estate: &Estate) -> Result<kaketsugi_estate::ClusterId, Failure> {
-    let windows: Vec<_> = estate.clusters.iter().filter(|(_, c)| c.kind == ClusterKind::Windows).collect();
-    match (windows.as_slice(), estate.clusters.len()) {
-        ([(id, _)], 1) => Ok((*id).clone()),
-        ([], _) => Err(Failure::cannot(
-            "there are no emulated nodes for Pacemaker clusters",
-            "They are tried on a real one: cargo xtask lab up (docs/lab.md).",
-        )),
-        _ => Err(Failure::cannot(
-            "a rehearsal takes an estate with one cluster",
-            "Split the estate file by cluster.",
-        )),
-    }
+fn impossible(why: RehearsalError) -> Failure {
+    let help = match why {
+        RehearsalError::Pacemaker(_) => "They are tried on a real one: cargo xtask lab up (docs/lab.md).",
+        RehearsalError::SeveralClusters(_) => "Split the estate file by cluster.",
+        _ => "",
+    };
+    Failure::because("this can't be rehearsed", why, help)
 }
 
 fn platform(emulation: &Arc<Emulation>, estate: &Estate, place: &Path) -> Result<WindowsCluster, Failure> {

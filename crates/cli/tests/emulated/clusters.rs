@@ -1,36 +1,16 @@
 //! Clusters beyond two nodes and one virtual server, as the example estates have them: rehearsed by the program, and what
 //! each node and person was told against transcripts written by hand.
 
-use std::path::Path;
-use std::process::{Command, Output, Stdio};
+use std::process::Output;
 
-use crate::kit::{Script, said};
+use crate::kit::{self, Script, said, told};
 
 const ACTIVE_ACTIVE: &str = include_str!("../../../../examples/exchange-2003-active-active.toml");
 const FOUR_NODES: &str = include_str!("../../../../examples/exchange-2003-four-node.toml");
 
 /// Rehearses the service pack on an estate.
 fn rehearse(estate: &str) -> Output {
-    let dir = tempfile::tempdir().unwrap();
-    std::fs::write(dir.path().join("estate.toml"), estate).unwrap();
-    Command::new(env!("CARGO_BIN_EXE_kaketsugi"))
-        .args(["rehearse", "estate.toml", "--release", "exchange-2003-sp2"])
-        .current_dir(dir.path())
-        .env("HOME", dir.path())
-        .env("KAKETSUGI_STATE", Path::new("runs"))
-        .stdin(Stdio::null())
-        .output()
-        .unwrap()
-}
-
-/// What each node and person was told, as a rehearsal that ended well prints it.
-fn told(output: &Output) -> Vec<String> {
-    let (code, all) = said(output);
-    assert_eq!(code, Some(0), "{all}");
-    let text = String::from_utf8(output.stdout.clone()).unwrap();
-    let (_, told) = text.split_once("were told, in this order:").expect("it says what was told");
-    let lines = told.lines().skip(1).take_while(|line| line.starts_with("  "));
-    lines.map(|line| line.trim().to_owned()).collect()
+    kit::rehearse(estate, "exchange-2003-sp2", &[])
 }
 
 #[test]

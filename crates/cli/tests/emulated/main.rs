@@ -5,6 +5,8 @@
 //! transcripts written by hand from KB 328839 (`transcripts/`); no switch writes them anew.
 
 #[cfg(unix)]
+mod alone;
+#[cfg(unix)]
 mod by_hand;
 #[cfg(unix)]
 mod clusters;

@@ -66,6 +66,9 @@ pub(crate) enum GroupState {
 impl Cluster {
     pub(crate) fn new(spec: &EmulationSpec, directory: &mut Directory) -> Self {
         let mut this = Self { name: spec.cluster.clone(), groups: Vec::new(), resources: Vec::new() };
+        for server in spec.nodes.iter().filter(|node| !node.clustered) {
+            directory.set(&server.name, server.build);
+        }
         let mut disk = 'E';
         for group in &spec.groups {
             match &group.kind {

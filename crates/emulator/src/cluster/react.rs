@@ -10,7 +10,7 @@ use crate::state::Shared;
 /// The cluster as it is found at first: services up where they are to be, groups online on their owners.
 pub(crate) fn begin(shared: &Arc<Shared>, spec: &EmulationSpec) {
     let mut state = shared.lock();
-    for node in spec.nodes.iter().filter(|n| n.cluster_service) {
+    for node in spec.nodes.iter().filter(|n| n.clustered && n.cluster_service) {
         if let Some(boot) = state.node_mut(&node.name).and_then(|n| n.boot.as_mut()) {
             boot.member = Member::Up;
         }

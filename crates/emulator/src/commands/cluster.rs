@@ -95,7 +95,7 @@ async fn wait<T>(args: &Args, work: impl Future<Output = T>) -> Result<T, Win32>
 async fn node(shell: &mut Shell, args: &Args) -> Result<(), Win32> {
     let name = args.positional.first();
     if let Some(name) = name {
-        shell.shared.lock().node(name).ok_or(NO_NODE)?;
+        shell.shared.lock().node(name).filter(|node| node.clustered).ok_or(NO_NODE)?;
     }
     let (start, stop) = (args.has("/start"), args.has("/stop"));
     if let Some(name) = name

@@ -19,7 +19,7 @@ pub(super) fn nodes(state: &State, one: Option<&str>) -> String {
     }
     line(&mut text, format_args!("Node           Node ID Status"));
     line(&mut text, format_args!("-------------- ------- ---------------------"));
-    for (index, node) in state.nodes.iter().enumerate() {
+    for (index, node) in state.nodes.iter().filter(|node| node.clustered).enumerate() {
         if one.is_none_or(|name| node.name.eq_ignore_ascii_case(name)) {
             let status = match node.member() {
                 Member::Up => "Up",

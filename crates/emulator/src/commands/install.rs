@@ -7,7 +7,9 @@ use super::Args;
 use super::services::running;
 use crate::cluster::{ResourceState, restart};
 use crate::fault::FaultKind;
-use crate::node::{EXCHANGE, Node, PENDING_RENAMES, SESSION_KEY, STOPPED_BY_INSTALLERS, VOLATILE_KEY};
+use crate::node::{
+    EXCHANGE, EXCHANGE_SERVICES, Node, PENDING_RENAMES, SESSION_KEY, STOPPED_BY_INSTALLERS, VOLATILE_KEY,
+};
 use crate::registry::Data;
 use crate::shell::Shell;
 use crate::spec::Package;
@@ -95,6 +97,8 @@ async fn install(
     shared.pause(shared.timing.install / 2).await;
     let mut state = shared.lock();
     let found = state.node_mut(node).ok_or(1_u32)?;
+    let alone = !found.clustered && package.from.is_some();
+    let stopped = if alone { all_to_start(found, stopped) } else { stopped };
     if let Some(boot) = &mut found.boot {
         boot.running.extend(stopped.iter().cloned());
         boot.processes.remove(&pid);
@@ -107,7 +111,24 @@ async fn install(
         );
     }
     let restart = finish(found, package, log, fault);
+    let (name, broken) = (found.name.clone(), found.durable.broken);
+    if let Some(build) = package.to.filter(|_| alone && !broken) {
+        // Virtual servers are upgraded by a step of their own; a server's own object by its set-up.
+        state.directory.set(&name, build);
+    }
     Ok(restart)
+}
+
+/// At its end an installer starts what it stopped, and what one that was cut off had left lying.
+fn all_to_start(node: &Node, mut stopped: Vec<String>) -> Vec<String> {
+    let automatic = |key: &str| node.durable.services.get(key).is_some_and(|s| s.start == 2);
+    let runs = |key: &str| node.boot.as_ref().is_some_and(|b| b.running.contains(key));
+    let lying =
+        EXCHANGE_SERVICES.iter().filter(|key| automatic(key) && !runs(key)).map(|key| (*key).to_owned());
+    stopped.extend(lying.collect::<Vec<_>>());
+    stopped.sort();
+    stopped.dedup();
+    stopped
 }
 
 /// Takes the installer's process off the list, however it ends.

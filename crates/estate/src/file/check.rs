@@ -22,6 +22,10 @@ pub(super) fn check(draft: &Draft, sink: &mut Sink) {
     for server in &draft.servers {
         let clustered = server.name.as_ref().is_some_and(|name| homes.contains_key(&name.value));
         roles(server, clustered, sink);
+        health(server, clustered, sink);
+        if !clustered {
+            own_name(server, draft, sink);
+        }
         if clustered {
             local(server, sink);
         }
@@ -124,14 +128,54 @@ fn roles(server: &ServerDraft, clustered: bool, sink: &mut Sink) {
                 "no cluster names this server as a node",
                 "name it in `nodes` of its cluster, or leave the role out",
             ),
-            (Role::Mailbox | Role::FrontEnd, Some(Product::Debian)) => {
+            (Role::Mailbox | Role::FrontEnd | Role::SmallBusinessServer, Some(Product::Debian)) => {
                 ("`mailbox` and `front-end` are roles of Exchange", "leave `roles` out for other products")
             }
+            (Role::SmallBusinessServer, _) if clustered => (
+                "a Small Business Server stands alone",
+                "leave the role out, or take the server out of its cluster",
+            ),
             _ => continue,
         };
         let mistake = Mistake::new(Code::RoleDoesNotFit, message, help);
         sink.say(mistake.at(&role.span, format!("`{name}` doesn't fit")));
     }
+}
+
+/// A health command stands with what serves the users: with the group, or with the server that stands alone.
+fn health(server: &ServerDraft, clustered: bool, sink: &mut Sink) {
+    let Some(health) = &server.health else { return };
+    let (message, help) = match &server.product {
+        _ if clustered => (
+            "this server is a node, and its groups are what serves users",
+            "write `health` in the [[cluster.group]] whose users it asks for",
+        ),
+        Some(product) if !product.value.is_exchange() => (
+            "only servers of Exchange are mended alone",
+            "take `health` out, or name the server in a cluster",
+        ),
+        _ => return,
+    };
+    sink.say(Mistake::new(Code::HealthDoesNotFit, message, help).at(&health.span, "not here"));
+}
+
+/// A server that stands alone is named among the clusters, too.
+fn own_name(server: &ServerDraft, draft: &Draft, sink: &mut Sink) {
+    let (Some(name), Some(product)) = (&server.name, &server.product) else { return };
+    let same = |cluster: &&ClusterDraft| {
+        cluster.name.as_ref().is_some_and(|of| of.value.as_str() == name.value.as_str())
+    };
+    let Some(other) = draft.clusters.iter().find(same).filter(|_| product.value.is_exchange()) else {
+        return;
+    };
+    let message =
+        format!("a cluster and a server in no cluster are both called {}", hint::quoted(name.value.as_str()));
+    let mut mistake = Mistake::new(Code::DuplicateName, message, "give each a name of its own")
+        .at(&name.span, "the server");
+    if let Some(of) = &other.name {
+        mistake = mistake.at(&of.span, "the cluster");
+    }
+    sink.say(mistake);
 }
 
 /// A node that is this machine itself would be restarted by the run that it carries out.
@@ -153,6 +197,7 @@ fn bounds(kind: ClusterKind) -> RangeInclusive<usize> {
     match kind {
         ClusterKind::Pacemaker => 2..=16,
         ClusterKind::Windows => 2..=8,
+        ClusterKind::StandAlone => 1..=1,
     }
 }
 

@@ -92,6 +92,8 @@ codes! {
     OwnerTwice = "owner-twice",
     /// A group that no cluster names.
     UnknownGroup = "unknown-group",
+    /// A health command where no group is.
+    HealthDoesNotFit = "health-does-not-fit",
     /// A health command that is empty.
     EmptyHealthCommand = "empty-health-command",
     /// A number that is too small or too great.

@@ -35,6 +35,8 @@ pub(super) struct ServerDraft {
     /// Where it isn't written, it is that of the system.
     pub transport: Option<At<TransportKind>>,
     pub roles: Vec<At<Role>>,
+    /// Of a server that stands alone.
+    pub health: Option<At<Health>>,
 }
 
 /// A `[[cluster]]`.
@@ -64,13 +66,22 @@ impl Draft {
 
     /// The estate; none where something that it needs is missing.
     pub(super) fn finish(self) -> Option<Estate> {
-        let clusters = self
+        let mut clusters = self
             .clusters
             .into_iter()
             .map(ClusterDraft::finish)
             .collect::<Option<std::collections::BTreeMap<_, _>>>()?;
-        let in_cluster =
-            |id: &ServerId| clusters.values().any(|cluster: &Cluster| cluster.nodes.contains(id));
+        let clustered: Vec<ServerId> =
+            clusters.values().flat_map(|cluster: &Cluster| cluster.nodes.iter().cloned()).collect();
+        let in_cluster = |id: &ServerId| clustered.contains(id);
+        for server in &self.servers {
+            let (Some(id), Some(product)) = (&server.name, &server.product) else { continue };
+            if product.value.is_exchange() && !in_cluster(&id.value) {
+                let health = server.health.as_ref().map(|health| health.value.clone());
+                let (id, cluster) = stand_alone(&id.value, health)?;
+                clusters.insert(id, cluster);
+            }
+        }
         let servers = self
             .servers
             .into_iter()
@@ -96,6 +107,19 @@ impl Draft {
             },
         })
     }
+}
+
+/// A server by itself: a cluster of one node, with one group.
+fn stand_alone(server: &ServerId, health: Option<Health>) -> Option<(ClusterId, Cluster)> {
+    let id = ClusterId::new(server.as_str()).ok()?;
+    let group = GroupId::new(server.as_str()).ok()?;
+    let entry = GroupEntry { preferred: vec![server.clone()], health };
+    let cluster = Cluster {
+        kind: ClusterKind::StandAlone,
+        nodes: vec![server.clone()],
+        groups: [(group, entry)].into(),
+    };
+    Some((id, cluster))
 }
 
 impl ServerDraft {

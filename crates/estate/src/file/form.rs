@@ -75,6 +75,22 @@ pub(super) struct ServerForm {
     /// What it does for its product. `node` comes by itself with the cluster.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub roles: Vec<Role>,
+    /// Of a server of Exchange that stands alone: how to see that its users are served. Without it: its services' word
+    /// is all there is.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub health: Option<Health>,
+}
+
+/// What a file may say of [`ClusterForm::kind`]: a server that stands alone is in no such table.
+#[derive(JsonSchema)]
+#[serde(rename_all = "kebab-case")]
+#[schemars(rename = "ClusterKind")]
+#[expect(dead_code, reason = "only its schema is of use")]
+pub(super) enum ClusterSoftware {
+    /// Pacemaker on corosync.
+    Pacemaker,
+    /// Microsoft Cluster Server: Windows 2000 and 2003.
+    Windows,
 }
 
 /// A cluster.
@@ -85,6 +101,7 @@ pub(super) struct ClusterForm {
     /// Its name.
     pub name: ClusterId,
     /// Which cluster software.
+    #[schemars(with = "ClusterSoftware")]
     pub kind: ClusterKind,
     /// Its nodes, by the servers' names: 2 to 16 with Pacemaker, 2 to 8 with Windows.
     #[schemars(length(min = 2, max = 16))]

@@ -26,7 +26,7 @@ pub(super) const FILE: &[&str] = &[
     "rehearsal",
 ];
 pub(super) const SERVER: &[&str] =
-    &["name", "address", "user", "become", "product", "os", "transport", "roles"];
+    &["name", "address", "user", "become", "product", "os", "transport", "roles", "health"];
 pub(super) const CLUSTER: &[&str] = &["name", "kind", "nodes", "group"];
 pub(super) const GROUP: &[&str] = &["name", "preferred", "health"];
 pub(super) const HEALTH: &[&str] = &["command", "timeout-seconds"];
@@ -104,6 +104,9 @@ fn server<'a>(value: &'a Spanned<DeValue<'a>>, sink: &mut Sink) -> Option<Server
         os,
         transport: fields.word("transport", &words::TRANSPORTS, sink),
         roles: roles.filter_map(|value| word(value, &what, &words::ROLES, sink)).collect(),
+        health: fields
+            .get("health")
+            .and_then(|value| Some(At { value: health(value, &fields.what, sink)?, span: value.span() })),
     })
 }
 

@@ -16,7 +16,11 @@ pub(super) struct Words<T: 'static> {
 pub(super) const PRODUCTS: Words<Product> = Words {
     what: "product",
     code: Code::UnknownProduct,
-    known: &[("exchange-2003", Product::Exchange2003), ("debian", Product::Debian)],
+    known: &[
+        ("exchange-2003", Product::Exchange2003),
+        ("exchange-2000", Product::Exchange2000),
+        ("debian", Product::Debian),
+    ],
 };
 
 pub(super) const SYSTEMS: Words<Os> = Words {
@@ -38,7 +42,12 @@ pub(super) const TRANSPORTS: Words<TransportKind> = Words {
 pub(super) const ROLES: Words<Role> = Words {
     what: "role",
     code: Code::UnknownRole,
-    known: &[("node", Role::Node), ("mailbox", Role::Mailbox), ("front-end", Role::FrontEnd)],
+    known: &[
+        ("node", Role::Node),
+        ("mailbox", Role::Mailbox),
+        ("front-end", Role::FrontEnd),
+        ("small-business-server", Role::SmallBusinessServer),
+    ],
 };
 
 pub(super) const CLUSTER_KINDS: Words<ClusterKind> = Words {
@@ -95,7 +104,12 @@ mod tests {
 
     /// The words of the file are those of plans and snapshots, and none is left out.
     fn same_as_serde<T: Serialize + JsonSchema>(words: &Words<T>) {
-        let schema = schemars::schema_for!(T).to_value();
+        same_as::<T, T>(words);
+    }
+
+    /// The same, where the file's form has a type of its own.
+    fn same_as<T: Serialize, F: JsonSchema>(words: &Words<T>) {
+        let schema = schemars::schema_for!(F).to_value();
         let listed = match schema.get("oneOf") {
             Some(variants) => variants.as_array().unwrap().iter().map(|v| v["const"].clone()).collect(),
             None => schema["enum"].as_array().unwrap().clone(),
@@ -113,7 +127,7 @@ mod tests {
         same_as_serde(&SYSTEMS);
         same_as_serde(&TRANSPORTS);
         same_as_serde(&ROLES);
-        same_as_serde(&CLUSTER_KINDS);
+        same_as::<ClusterKind, super::super::form::ClusterSoftware>(&CLUSTER_KINDS);
         same_as_serde(&EVIDENCE);
         same_as_serde(&ENVIRONMENTS);
         same_as_serde(&RESTARTS);

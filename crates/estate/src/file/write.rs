@@ -3,7 +3,7 @@
 use jiff::Timestamp;
 
 use super::form::{ClusterForm, EvidenceForm, FileForm, GroupForm, RehearsalForm, ServerForm};
-use crate::{Cluster, ClusterId, Estate, EvidenceEntry, Role, Server, ServerId};
+use crate::{Cluster, ClusterId, ClusterKind, Estate, EvidenceEntry, Role, Server, ServerId};
 
 /// An estate that no file can hold.
 #[derive(Debug, thiserror::Error)]
@@ -29,7 +29,12 @@ pub fn to_toml(estate: &Estate) -> Result<String, Unwritable> {
     let form = FileForm {
         name: estate.name.clone(),
         server: estate.servers.iter().map(|(id, server)| self::server(estate, id, server)).collect(),
-        cluster: estate.clusters.iter().map(|(id, cluster)| self::cluster(id, cluster)).collect(),
+        cluster: estate
+            .clusters
+            .iter()
+            .filter(|(_, cluster)| cluster.kind != ClusterKind::StandAlone)
+            .map(|(id, cluster)| self::cluster(id, cluster))
+            .collect(),
         policy: estate.policy.clone(),
         evidence: estate.evidence.iter().map(evidence).collect::<Result<_, _>>()?,
         media: estate.media.clone(),
@@ -44,7 +49,8 @@ pub fn to_toml(estate: &Estate) -> Result<String, Unwritable> {
 }
 
 fn server(estate: &Estate, id: &ServerId, server: &Server) -> ServerForm {
-    let clustered = estate.cluster_of(id).is_some();
+    let cluster = estate.cluster_of(id).map(|(_, cluster)| cluster);
+    let clustered = cluster.is_some_and(|cluster| cluster.kind != ClusterKind::StandAlone);
     // The first `node` comes by itself; order and repetition of the others are the administrator's.
     let mut roles = server.roles.clone();
     if clustered && roles.first() == Some(&Role::Node) {
@@ -59,6 +65,9 @@ fn server(estate: &Estate, id: &ServerId, server: &Server) -> ServerForm {
         os: (server.product.systems() != [server.os]).then_some(server.os),
         transport: (server.os.usual_transport() != server.transport).then_some(server.transport),
         roles,
+        health: cluster
+            .filter(|_| !clustered)
+            .and_then(|cluster| cluster.groups.values().find_map(|group| group.health.clone())),
     }
 }
 

@@ -5,7 +5,7 @@ use kaketsugi_knowledge::Force;
 use kaketsugi_plan::render::words;
 use kaketsugi_plan::{Action, Condition};
 
-use crate::objection::{Check, Cite, Found};
+use crate::objection::{Check, Cite, Found, for_2000};
 use crate::walk::Walk;
 
 pub(super) const CHECKS: &[Check] = &[
@@ -62,15 +62,20 @@ pub(super) const CHECKS: &[Check] = &[
 
 /// Whether the register requires a rule of this plan. What it only recommends for a release (a hotfix that leaves the
 /// store alone) is left to the administrator.
-fn required(walk: &Walk<'_>, rule: &str) -> bool {
-    walk.plan.payload.product == Product::Exchange2003 && walk.force(rule) == Some(Force::Required)
+fn required(walk: &Walk<'_>, rule: &'static str) -> bool {
+    let rule = match walk.plan.payload.product {
+        Product::Exchange2003 => Some(rule),
+        Product::Exchange2000 => for_2000(rule),
+        Product::Debian => None,
+    };
+    rule.is_some_and(|rule| walk.force(rule) == Some(Force::Required))
 }
 
 fn asks_for(condition: &Condition, wanted: EvidenceKind) -> bool {
     matches!(condition, Condition::Evidence { kind, .. } if *kind == wanted)
 }
 
-fn at_installs(walk: &Walk<'_>, rule: &str, kind: EvidenceKind) -> Vec<Found> {
+fn at_installs(walk: &Walk<'_>, rule: &'static str, kind: EvidenceKind) -> Vec<Found> {
     walk.installs()
         .filter(|_| required(walk, rule))
         .filter(|(m, _)| !m.step.requires.iter().any(|c| asks_for(c, kind)))
@@ -98,7 +103,7 @@ fn backup_age(walk: &Walk<'_>) -> Vec<Found> {
     found
 }
 
-fn before_first(walk: &Walk<'_>, rule: &str, kind: EvidenceKind) -> Vec<Found> {
+fn before_first(walk: &Walk<'_>, rule: &'static str, kind: EvidenceKind) -> Vec<Found> {
     let Some((first, _)) = walk.installs().next().filter(|_| required(walk, rule)) else { return Vec::new() };
     let attested = walk.moments().any(|m| {
         m.index < first.index && matches!(m.step.action, Action::Attest { evidence } if evidence == kind)

@@ -1,11 +1,11 @@
 //! The order of E03-CLU-01 to 15, on clusters of Exchange Server 2003.
 
-use kaketsugi_estate::{ClusterKind, Product};
+use kaketsugi_estate::{Product, Role, ServerId};
 use kaketsugi_plan::{Action, Condition};
 
 use crate::ledger::is_product_group;
 use crate::objection::{Check, Cite, Found};
-use crate::walk::Walk;
+use crate::walk::{Walk, names};
 
 pub(super) const CHECKS: &[Check] = &[
     Check {
@@ -42,6 +42,13 @@ pub(super) const CHECKS: &[Check] = &[
         hint: "move it, online, to another patched node as the proof",
         rule: Cite::exchange("E03-CLU-14-FAILOVER"),
         find: failover_proof,
+    },
+    Check {
+        code: "exchange-front-ends-first",
+        asks: "All front-end servers are upgraded before the first back-end server.",
+        hint: "install the release on every front-end server first",
+        rule: Cite::exchange("E03-FE-FIRST"),
+        find: front_ends_first,
     },
     Check {
         code: "exchange-version-look",
@@ -127,10 +134,9 @@ fn failover_proof(walk: &Walk<'_>) -> Vec<Found> {
         return Vec::new();
     }
     let mut found = Vec::new();
-    for ((cluster, group), books) in walk.product_groups() {
-        let windows = walk.seen(cluster).is_some_and(|c| c.kind == ClusterKind::Windows);
+    for ((cluster, group), books) in walk.virtual_servers() {
         let meant_to_run = books.serving || books.offline;
-        if !windows || !meant_to_run {
+        if !meant_to_run {
             continue;
         }
         let proven = walk.moments().any(|m| match &m.step.action {
@@ -150,9 +156,27 @@ fn failover_proof(walk: &Walk<'_>) -> Vec<Found> {
     found
 }
 
+fn front_ends_first(walk: &Walk<'_>) -> Vec<Found> {
+    let servers = &walk.plan.estate.servers;
+    let is_front_end = |id: &ServerId| servers.get(id).is_some_and(|s| s.roles.contains(&Role::FrontEnd));
+    let mut found = Vec::new();
+    for (m, node) in walk.installs().filter(|(_, node)| !is_front_end(node)) {
+        let behind: Vec<&ServerId> =
+            walk.servers().filter(|id| is_front_end(id) && !m.before.patched(id)).collect();
+        if !behind.is_empty() {
+            found.push(Found::at(
+                m.step,
+                format!("{} is in front of {node}, and not upgraded then", names(behind)),
+            ));
+        }
+    }
+    found
+}
+
 fn version_look(walk: &Walk<'_>) -> Vec<Found> {
     let payload = &walk.plan.payload;
-    let Some((last, _)) = walk.installs().last().filter(|_| is_exchange(walk)) else { return Vec::new() };
+    let of_exchange = payload.product.is_exchange();
+    let Some((last, _)) = walk.installs().last().filter(|_| of_exchange) else { return Vec::new() };
     let upgraded = walk.last(|m| matches!(m.step.action, Action::UpgradeGroup { .. })).map_or(0, |m| m.index);
     let after = last.index.max(upgraded);
     let looked = |wanted: &dyn Fn(&Condition) -> bool| {
@@ -170,7 +194,7 @@ fn version_look(walk: &Walk<'_>) -> Vec<Found> {
         }
     }
     if payload.group_upgrade {
-        for ((_, group), _) in walk.product_groups() {
+        for ((_, group), _) in walk.virtual_servers() {
             let versioned =
                 |c: &Condition| matches!(c, Condition::GroupVersion { group: g, .. } if g == group);
             if !looked(&versioned) {

@@ -81,14 +81,11 @@ fn said<'p>(m: &Moment<'_, 'p>) -> BTreeSet<Pair<'p>> {
 fn missing(walk: &Walk<'_>) -> Vec<Found> {
     let mut found = Vec::new();
     for m in walk.moments().filter(|m| !is_idle(m)) {
-        let Some(cluster) = walk.cluster_of(m.step) else { continue };
         let (before, after) = (exposed(walk, m.before, false), exposed(walk, m.after, false));
         let said = said(&m);
         let silent: Vec<String> = before
             .intersection(&after)
-            .filter(|pair| {
-                pair.1.0 == cluster && m.before.groups[&pair.1].serves_users() && !said.contains(*pair)
-            })
+            .filter(|pair| m.before.groups[&pair.1].serves_users() && !said.contains(*pair))
             .map(|(node, (_, group))| format!("{group} if {node} fails"))
             .collect();
         if !silent.is_empty() {

@@ -92,7 +92,7 @@ pub(super) const CHECKS: &[Check] = &[
 
 fn on_carrier(walk: &Walk<'_>) -> Vec<Found> {
     let mut found = Vec::new();
-    for (m, node, release) in walk.all_installs() {
+    for (m, node, release) in walk.all_installs().filter(|(m, node, _)| m.before.cluster_of(node).is_some()) {
         let groups: Vec<_> = m.before.groups_on(node).map(|((_, group), _)| group).collect();
         if !groups.is_empty() {
             found.push(Found::at(

@@ -117,6 +117,10 @@ fn stop_on_carrier(walk: &Walk<'_>) -> Vec<Found> {
     let mut found = Vec::new();
     for m in walk.moments() {
         let (Action::StopService { node, .. } | Action::Restart { node }) = &m.step.action else { continue };
+        // Nothing can take over what a server carries that stands alone.
+        if m.before.cluster_of(node).is_none() {
+            continue;
+        }
         let groups: Vec<_> = m.before.groups_on(node).map(|((_, group), _)| group).collect();
         if !groups.is_empty() {
             found.push(Found::at(m.step, format!("{} may be on {node} then", names(groups))));

@@ -85,7 +85,7 @@ fn not_asked(walk: &Walk<'_>) -> Vec<Found> {
 
 fn missing(walk: &Walk<'_>) -> Vec<Found> {
     let end = walk.end();
-    walk.product_groups()
+    walk.virtual_servers()
         .filter(|(key, group)| {
             walk.plan.payload.group_upgrade
                 && (group.serving || group.offline)

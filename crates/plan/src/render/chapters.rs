@@ -42,6 +42,11 @@ fn chapter(plan: &Plan, index: usize) -> Chapter {
         return Chapter::Group(interruption.cluster.clone(), interruption.group.clone());
     }
     match &step.action {
+        // Whether a server that stands alone serves again is looked at before the next one is touched.
+        Action::Verify { target: Target::Group(cluster, _) } if installs_later(plan, index) => {
+            let server = plan.estate.clusters.get(cluster).and_then(|c| c.nodes.first());
+            server.map_or(Chapter::Afterwards, |server| Chapter::Node(server.clone()))
+        }
         Action::Stage { .. } | Action::Quiet { .. } => Chapter::Before,
         Action::Attest { .. } if installs_later(plan, index) => Chapter::Before,
         Action::Attest { .. } | Action::PutBack { .. } | Action::Verify { .. } => Chapter::Afterwards,

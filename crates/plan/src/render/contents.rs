@@ -104,7 +104,8 @@ fn files(page: &mut Page, plan: &Plan, payload: &Payload, media: &[Media]) {
             let now = group.version.as_deref()?;
             Some(vec![Line::default().code(id.as_str()), format!("{now} → {build}").into()])
         });
-        page.table(&["Virtual server", "Build in the directory"], groups.collect());
+        let what = if super::head::alone(plan) { "Server" } else { "Virtual server" };
+        page.table(&[what, "Build in the directory"], groups.collect());
     }
     if media.is_empty() {
         page.text(Line::default().strong("No file is named in the estate file. ").then(

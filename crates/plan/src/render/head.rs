@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use kaketsugi_estate::{ServerId, TransportKind};
+use kaketsugi_estate::{ClusterKind, ServerId, TransportKind};
 
 use super::page::{Field, Line, Page};
 use super::{outages, risks, time, who, words};
@@ -12,20 +12,26 @@ use crate::{Actor, Plan, ReasonKind};
 pub(super) fn head(plan: &Plan) -> Page {
     let estate = &plan.estate;
     let mut page = Page::new(format!("Runbook: {} on {}", plan.payload.title, estate.name));
-    let clusters = estate.clusters.iter().map(|(id, cluster)| {
-        let line = Line::default().code(id.as_str());
-        line.then(format!(" ({}): ", words::cluster_kind(cluster.kind)))
-            .codes(cluster.nodes.iter().map(ServerId::as_str))
-    });
-    let alone: Vec<&str> = estate.standalone().map(ServerId::as_str).collect();
-    let alone = (!alone.is_empty()).then(|| Line::from("stand-alone: ").codes(alone));
+    let (alone, clusters): (Vec<_>, Vec<_>) =
+        estate.clusters.iter().partition(|(_, cluster)| cluster.kind == ClusterKind::StandAlone);
+    let of = |nodes: &[ServerId]| Line::default().codes(nodes.iter().map(ServerId::as_str));
+    let clusters: Vec<Line> = clusters
+        .into_iter()
+        .map(|(id, cluster)| {
+            let line = Line::default().code(id.as_str());
+            line.then(format!(" ({}): ", words::cluster_kind(cluster.kind)))
+                .codes(cluster.nodes.iter().map(ServerId::as_str))
+        })
+        .collect();
+    let alone: Vec<Line> = alone.into_iter().map(|(_, server)| of(&server.nodes)).collect();
     let hash = plan.hash();
     page.fields(vec![
         Field::one(
             "Estate",
             Line::from(format!("{} ({})", estate.name, words::environment(estate.policy.environment))),
         ),
-        Field::new("Clusters", clusters.chain(alone).collect()),
+        Field::new("Clusters", clusters),
+        Field::new("Stand-alone", alone),
         Field::one(
             "Release",
             Line::default().code(plan.payload.id.as_str()).then(format!(": {}", plan.payload.title)),
@@ -120,7 +126,10 @@ pub(super) fn summary(page: &mut Page, plan: &Plan) {
         ),
         Field::one(
             "At risk",
-            if at_risk.is_empty() {
+            if alone(plan) {
+                "every server: nobody takes over what one carries, so if it fails its users are cut off until it is back"
+                    .into()
+            } else if at_risk.is_empty() {
                 "no group: at every step any one node may fail, and another carries its groups".into()
             } else {
                 let mut groups: Vec<&str> = at_risk.iter().map(|r| r.group.as_str()).collect();
@@ -139,6 +148,11 @@ pub(super) fn summary(page: &mut Page, plan: &Plan) {
     interruptions(page, plan);
     exposures(page, plan);
     no_way_back(page, plan, &no_return);
+}
+
+/// Whether all servers stand alone.
+pub(super) fn alone(plan: &Plan) -> bool {
+    plan.estate.clusters.values().all(|cluster| cluster.kind == ClusterKind::StandAlone)
 }
 
 fn numbered(plan: &Plan, pick: impl Fn(&crate::Step) -> bool) -> Vec<usize> {

@@ -52,12 +52,13 @@ fn remarks(step: &Step) -> String {
 /// Every step in full, by chapter.
 pub(super) fn all(page: &mut Page, plan: &Plan) {
     page.heading("The steps");
-    page.text(
+    let fails = if super::head::alone(plan) { "" } else { ", and any one node may fail meanwhile" };
+    page.text(format!(
         "They are carried out one after the other. A step begins only when all that it requires holds, and the next \
          one only when this one is proven done; what can't be learned counts as not holding. Otherwise the run stops \
-         where it is. A step that says nothing of users or risk cuts nobody off, and any one node may fail meanwhile. \
-         A step called repeatable can be done again after a failure and does no harm twice.",
-    );
+         where it is. A step that says nothing of users or risk cuts nobody off{fails}. A step called repeatable can be \
+         done again after a failure and does no harm twice.",
+    ));
     for (chapter, range) in chapters(plan) {
         page.part(title(plan, &chapter, range.clone()));
         for index in range {
@@ -71,6 +72,7 @@ pub(super) fn all(page: &mut Page, plan: &Plan) {
 fn title(plan: &Plan, chapter: &Chapter, range: std::ops::Range<usize>) -> String {
     let title = match chapter {
         Chapter::Before => "Before".to_owned(),
+        Chapter::Node(node) if plan.estate.stands_alone(node) => format!("Server {node}"),
         Chapter::Node(node) => format!("Node {node}"),
         Chapter::Trial(node) => format!("Trial of {node}"),
         Chapter::Group(cluster, group) => {

@@ -106,6 +106,7 @@ pub fn actor(actor: Actor) -> &'static str {
 pub fn group(kind: Option<ClusterKind>) -> &'static str {
     match kind {
         Some(ClusterKind::Windows) => "Virtual server",
+        Some(ClusterKind::StandAlone) => "Server",
         Some(ClusterKind::Pacemaker) | None => "Group",
     }
 }
@@ -116,6 +117,7 @@ pub fn cluster_kind(kind: ClusterKind) -> &'static str {
     match kind {
         ClusterKind::Pacemaker => "Pacemaker",
         ClusterKind::Windows => "Windows cluster",
+        ClusterKind::StandAlone => "stand-alone",
     }
 }
 
@@ -175,7 +177,7 @@ pub fn home(home: Home) -> &'static str {
 pub fn purpose(action: &Action) -> &'static str {
     match action {
         Action::Attest { .. } => "Only a person can vouch for this.",
-        Action::Stage { .. } => "No node is emptied for files that are missing or damaged.",
+        Action::Stage { .. } => "Nothing is begun anywhere for files that are missing or damaged.",
         Action::Quiet { .. } => "Nothing may move, start or update by itself while the run is at work.",
         Action::Drain { .. } => "Nothing is installed on a node that carries a group.",
         Action::Readmit { .. } => "The node is patched and can carry groups again.",
@@ -249,6 +251,17 @@ pub fn reason(kind: &ReasonKind, last: bool) -> String {
         ReasonKind::OneAtATime { after } => format!("It waits for {after}: only one node is out at a time."),
         ReasonKind::NeedsPatchedNode { node } => {
             format!("Its groups may only go to a patched node, and {node} is the first.")
+        }
+        ReasonKind::StandsAlone => {
+            "It stands alone: its users are cut off while the installer is at work.".into()
+        }
+        ReasonKind::FrontEnd => {
+            "It is a front-end server: those come before the first back-end server.".into()
+        }
+        ReasonKind::AfterFrontEnds { servers } => {
+            let servers: Vec<&str> = servers.iter().map(kaketsugi_estate::ServerId::as_str).collect();
+            let verb = if servers.len() == 1 { "is" } else { "are" };
+            format!("It waits until {}, which {verb} in front of it, {verb} done.", and(&servers))
         }
         ReasonKind::StaysInStandby => "It was found in standby and stays so.".into(),
     }

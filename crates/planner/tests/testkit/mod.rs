@@ -124,6 +124,7 @@ pub(crate) fn pacemaker(nodes: &[&str], groups: &[(&str, &str)]) -> Pacemaker {
         service_pack: false,
         one_way: false,
         group_upgrade: false,
+        of_system: false,
         service: ServiceNeed::Either,
         restart: RestartNeed::IfAsked,
         to_build: None,
@@ -241,4 +242,74 @@ pub(crate) fn transcript(plan: &Plan) -> String {
         text.push_str(&format!("{} | {}{when}{down}\n", step.id, step.title));
     }
     text
+}
+
+/// Servers that stand alone, with their roles; everything at what the release needs.
+pub(crate) fn alone(servers: &[(&str, &[Role])], release: &str) -> Pacemaker {
+    let release = kaketsugi_knowledge::releases().resolve(release).unwrap().into_owned();
+    let (product, os) = match release.product.as_str() {
+        "exchange-2000" => (Product::Exchange2000, Os::Windows2000),
+        _ => (Product::Exchange2003, Os::Windows2003),
+    };
+    let version = release.from.at_least.to_string();
+    let names: Vec<&str> = servers.iter().map(|(name, _)| *name).collect();
+    let mut kit = exchange(&names, &[("unused", names[0])], "exchange-2003-sp2");
+    (kit.estate.clusters, kit.snapshot.clusters) = (BTreeMap::new(), BTreeMap::new());
+    for (name, roles) in servers {
+        let server = kit.estate.servers.get_mut(&id::<ServerId>(name)).unwrap();
+        (server.product, server.os, server.roles) = (product, os, roles.to_vec());
+    }
+    kit.payload = kaketsugi_planner::from_catalogue(&release, &kit.estate).unwrap();
+    for name in names {
+        let cluster = Cluster {
+            kind: ClusterKind::StandAlone,
+            nodes: vec![id(name)],
+            groups: BTreeMap::from([(id(name), GroupEntry::default())]),
+        };
+        kit.estate.clusters.insert(id(name), cluster);
+        kit.snapshot.clusters.insert(id(name), unit(name, &version));
+        let seen = kit.snapshot.servers.get_mut(&id::<ServerId>(name)).unwrap();
+        (seen.version, seen.cluster_service) = (Some(version.clone()), None);
+        seen.settings = BTreeMap::new();
+        seen.releases = BTreeMap::from([(kit.payload.id.clone(), ReleaseState::Absent)]);
+        seen.releases.extend(kit.payload.first.iter().map(|f| (f.id.clone(), ReleaseState::Installed)));
+    }
+    kit
+}
+
+fn unit(name: &str, version: &str) -> ClusterSeen {
+    let service = |name: &str| ResourceSeen {
+        id: id(name),
+        kind: name.into(),
+        state: ResourceState::Online,
+        kept_online: false,
+    };
+    let group = GroupSeen {
+        role: GroupRole::Service,
+        owner: Some(id(name)),
+        state: GroupState::Online,
+        resources: ["SMTPSVC", "MSExchangeSA", "MSExchangeIS"].map(service).into(),
+        placement: Placement { scores: BTreeMap::from([(id(name), 0)]), stickiness: 0, turn: 0 },
+        version: Some(version.into()),
+        storage_groups: None,
+        healthy: None,
+    };
+    ClusterSeen {
+        kind: ClusterKind::StandAlone,
+        nodes: BTreeMap::from([(id(name), NodeSeen { state: NodeState::Online })]),
+        quorum: QuorumSeen { has: Some(true), two_node: false, wait_for_all: false },
+        groups: BTreeMap::from([(id(name), group)]),
+        trouble: Vec::new(),
+        configuration: Some("c0ffee".into()),
+        lock: None,
+    }
+}
+
+/// What one estate has, and another, in one: of the release that both are for.
+pub(crate) fn together(mut one: Pacemaker, other: Pacemaker) -> Pacemaker {
+    one.estate.servers.extend(other.estate.servers);
+    one.estate.clusters.extend(other.estate.clusters);
+    one.snapshot.servers.extend(other.snapshot.servers);
+    one.snapshot.clusters.extend(other.snapshot.clusters);
+    one
 }

@@ -186,6 +186,7 @@ fn payload(
         service_pack: false,
         one_way: false,
         group_upgrade: false,
+        of_system: false,
         service: if touches_stack { ServiceNeed::Stopped } else { ServiceNeed::Either },
         restart: match policy.restart {
             RestartPolicy::IfAsked => RestartNeed::IfAsked,

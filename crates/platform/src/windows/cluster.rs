@@ -40,7 +40,7 @@ impl std::fmt::Debug for RunAs {
     }
 }
 
-/// Servers with Exchange 2003, in server clusters of Windows Server 2003.
+/// Servers with Exchange 2003: in server clusters of Windows Server 2003, and by themselves.
 #[derive(Debug)]
 pub struct WindowsCluster {
     pub(super) estate: Estate,
@@ -88,8 +88,10 @@ impl WindowsCluster {
         self
     }
 
-    pub(super) fn profile() -> Option<&'static Profile> {
-        profiles().get(Product::Exchange2003.as_str(), ClusterKind::Windows)
+    /// What is known of the product that a cluster, or a server that stands alone, carries.
+    pub(super) fn profile(&self, cluster: &Cluster) -> Option<&'static Profile> {
+        let server = cluster.nodes.iter().find_map(|node| self.estate.servers.get(node))?;
+        profiles().get(server.product.as_str(), cluster.kind)
     }
 
     pub(super) fn shell(&self, node: &ServerId) -> Result<&Shell, Error> {
@@ -100,13 +102,13 @@ impl WindowsCluster {
         })
     }
 
-    /// The Windows clusters that one of these servers is in.
+    /// The Windows clusters that one of these servers is in, and those of them that stand alone.
     pub(super) fn clusters_of<'a>(
         &'a self,
         servers: &'a BTreeSet<ServerId>,
     ) -> impl Iterator<Item = (&'a ClusterId, &'a Cluster)> {
         self.estate.clusters.iter().filter(|(_, cluster)| {
-            cluster.kind == ClusterKind::Windows && cluster.nodes.iter().any(|node| servers.contains(node))
+            cluster.kind != ClusterKind::Pacemaker && cluster.nodes.iter().any(|node| servers.contains(node))
         })
     }
 

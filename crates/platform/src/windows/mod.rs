@@ -1,4 +1,4 @@
-//! Server clusters of Windows Server 2003 with Exchange Server 2003.
+//! Exchange Server 2003 in server clusters of Windows Server 2003, and on servers that stand alone.
 //!
 //! Everything is asked and done by commands that the fact sheets have sources for: `cluster.exe`, `sc`, `net`, `reg`,
 //! `wmic`, `schtasks` and the words of `cmd.exe`. Numbers are read where there are numbers; words only where there is

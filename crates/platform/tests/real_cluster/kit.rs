@@ -258,6 +258,7 @@ pub(crate) fn no_payload() -> Payload {
         service_pack: false,
         one_way: false,
         group_upgrade: false,
+        of_system: false,
         service: kaketsugi_plan::ServiceNeed::Either,
         restart: kaketsugi_plan::RestartNeed::Never,
         to_build: None,

@@ -4,7 +4,7 @@
 use std::sync::Arc;
 
 use kaketsugi_emulator::{Emulation, EmulationSpec, Instruction, Reply};
-use kaketsugi_estate::{ClusterId, Estate, Policy, ServerId};
+use kaketsugi_estate::{Estate, Policy, ServerId};
 use kaketsugi_knowledge::releases;
 use kaketsugi_plan::{Action, Actor, Answer, Payload, Plan, Step, baseline, judge};
 use kaketsugi_platform::{Platform, Question};
@@ -19,8 +19,7 @@ pub(crate) fn example() -> Estate {
 
 /// Emulated nodes for the estate, and the estate as it is reached there.
 pub(crate) async fn emulate(estate: &Estate, release: &str) -> (Arc<Emulation>, Estate) {
-    let cluster = ClusterId::new("CLUS1").unwrap();
-    let mut spec = EmulationSpec::from_estate(estate, &cluster, release).unwrap();
+    let mut spec = EmulationSpec::from_estate(estate, release).unwrap();
     spec.timing = crate::kit::spec(crate::kit::SP1).timing;
     let emulation = Arc::new(Emulation::start(&spec).await.unwrap());
     let estate = emulation.estate(estate);

@@ -1,6 +1,5 @@
 //! Does what the machine wants, and says what came of it.
 
-use std::collections::BTreeSet;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -227,19 +226,10 @@ fn order<'a>(run: &'a Run, step: &StepId, attempt: u32, token: &'a LockSeen) -> 
     Some(Order { plan: run.plan(), step: run.plan().step(step)?, attempt, token, start: run.start()? })
 }
 
-/// What has to be looked at for a step: its node, and all nodes of its cluster, since one partition's word about
-/// itself is not enough. A step that names neither is about the whole estate. `last` is the last look for the same.
+/// What has to be looked at for a step. `last` is the last look for the same.
 pub(super) fn question<'a>(run: &'a Run, step: &Step, last: Option<&Snapshot>) -> Question<'a> {
     let plan = run.plan();
-    let mut servers = BTreeSet::new();
-    servers.extend(step.action.node().cloned());
-    for (id, cluster) in &plan.estate.clusters {
-        let about = step.action.cluster() == Some(id)
-            || step.action.node().is_some_and(|node| cluster.nodes.contains(node));
-        if about {
-            servers.extend(cluster.nodes.iter().cloned());
-        }
-    }
+    let servers = plan.scope(step);
     let health = step.requires.iter().chain(&step.expects).any(|c| matches!(c, Condition::Healthy { .. }));
     Question { payload: Some(&plan.payload), servers, health, why: why(run, step, last) }
 }

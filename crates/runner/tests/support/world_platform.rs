@@ -323,6 +323,11 @@ impl Platform for WorldPlatform {
         for server in seen.servers.values_mut().filter(|s| s.reached) {
             server.lock.clone_from(&lock);
         }
+        // Nobody sees more than what was asked for.
+        if !question.servers.is_empty() {
+            seen.servers.retain(|id, _| question.servers.contains(id));
+            seen.clusters.retain(|_, c| c.nodes.keys().any(|node| question.servers.contains(node)));
+        }
         seen
     }
 

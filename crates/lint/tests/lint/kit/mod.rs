@@ -2,12 +2,14 @@
 
 #![expect(clippy::unwrap_used, reason = "a testkit: a broken fixture is to fail loudly")]
 
+mod alone;
 mod estates;
 mod script;
 
 use kaketsugi_estate::{EvidenceKind, ReleaseState};
 use kaketsugi_plan::{Plan, Step};
 
+pub(crate) use alone::{alone, alone_half_done};
 pub(crate) use estates::{cluster, exchange, group, hotfix, pacemaker, packages, release, server, sp2};
 use script::Script;
 

@@ -2,8 +2,9 @@
 
 use std::collections::BTreeMap;
 
-use kaketsugi_estate::{Estate, Snapshot};
-use kaketsugi_estate::{EvidenceKind, NodeState, ResourceState, ServerId};
+use kaketsugi_estate::{
+    ClusterId, Estate, EvidenceKind, NodeState, ReleaseState, ResourceState, ServerId, Snapshot,
+};
 use kaketsugi_plan::{
     Action, Actor, Condition, Content, Exposure, Interruption, Payload, Phase, Plan, RULES_VERSION, Recovery,
     SCHEMA, ServiceNeed, Step, StepId, Target,
@@ -200,6 +201,33 @@ impl Script {
         if media && payload.command.is_none() {
             Self::by_person(step);
         }
+    }
+
+    /// On a server that stands alone, where its users are.
+    pub(crate) fn install_in_place(&mut self, name: &str, id: &str) {
+        self.install(name, id);
+        let unit = ClusterId::new(name).unwrap();
+        let half_done =
+            self.plan.snapshot.servers[&server(name)].releases[&release(id)] == ReleaseState::Partial;
+        let Some(step) = self.plan.steps.last_mut() else { return };
+        step.requires.retain(|c| !matches!(c, Condition::NodeEmpty { .. } | Condition::Service { .. }));
+        let phase = if half_done { Phase::Ends } else { Phase::Whole };
+        step.interrupts.push(Interruption { cluster: unit, ..interruption(name, phase) });
+    }
+
+    pub(crate) fn restart_in_place(&mut self, name: &str) {
+        self.restart(name, true);
+        let unit = ClusterId::new(name).unwrap();
+        let Some(step) = self.plan.steps.last_mut() else { return };
+        step.requires.clear();
+        step.interrupts.push(Interruption { cluster: unit, ..interruption(name, Phase::Whole) });
+    }
+
+    /// Looks whether a server that stands alone serves its users again.
+    pub(crate) fn look(&mut self, name: &str) {
+        let unit = ClusterId::new(name).unwrap();
+        let healthy = Condition::Healthy { cluster: unit.clone(), group: group(name) };
+        self.write(Action::Verify { target: Target::Group(unit, group(name)) }, Vec::new(), vec![healthy]);
     }
 
     pub(crate) fn take_offline(&mut self, id: &str) {

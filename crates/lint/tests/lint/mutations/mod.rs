@@ -1,6 +1,7 @@
 //! Plans broken on purpose, one thing at a time. Each must be caught by the check that is named, and each check must
 //! catch at least one.
 
+mod alone;
 mod exchange;
 mod making;
 mod order;
@@ -30,7 +31,7 @@ fn mutation(code: &'static str, what: &'static str, plan: fn() -> Plan, spoil: f
 }
 
 fn all() -> Vec<Mutation> {
-    [making::mutations(), order::mutations(), exchange::mutations(), result::mutations()]
+    [making::mutations(), order::mutations(), exchange::mutations(), alone::mutations(), result::mutations()]
         .into_iter()
         .flatten()
         .collect()

@@ -12,7 +12,7 @@ use kaketsugi_knowledge::{Profile, VersionText};
 use sha2::{Digest, Sha256};
 
 use super::super::cluster::WindowsCluster;
-use super::super::directory::ServerObject;
+use super::super::directory::{Directory, ServerObject};
 use super::super::names::quoted;
 use super::super::shell::{Shell, waits};
 use super::table::{self, GroupRow, ResourceRow};
@@ -107,7 +107,7 @@ impl WindowsCluster {
             let (failback, preferred) = settings?;
             let Ok(id) = GroupId::new(group.name.clone()) else { continue };
             let own: Vec<&Detail> = details.iter().filter(|d| d.row.group == group.name).collect();
-            let object = self.object(shell, &own).await?;
+            let object = self.object(shell, cluster, &own).await?;
             configuration.push_str(&describe(&group.name, failback, &preferred, &own));
             match failback {
                 Some(number) => {
@@ -115,7 +115,7 @@ impl WindowsCluster {
                 }
                 None => learned.seen.trouble.push(Trouble::Unreadable { what: format!("failback of {id}") }),
             }
-            let profile = Self::profile();
+            let profile = self.profile(cluster);
             let seen = GroupSeen {
                 role: role(&group.name, profile),
                 owner: server(cluster, &group.node),
@@ -125,10 +125,7 @@ impl WindowsCluster {
                     .filter_map(|d| resource_seen(d, profile))
                     .collect(),
                 placement: placement(cluster, &preferred, &own),
-                version: object
-                    .serial_number
-                    .and_then(|text| text.parse::<VersionText>().ok())
-                    .map(|version| version.build.to_string()),
+                version: build(&object),
                 storage_groups: object.storage_groups,
                 healthy: None,
             };
@@ -140,8 +137,14 @@ impl WindowsCluster {
 
     /// A virtual server's directory object, which is named after its network name. Empty for other groups, and where
     /// the directory says nothing.
-    async fn object(&self, shell: &Shell, resources: &[&Detail]) -> Result<ServerObject, Error> {
-        let exchange = Self::profile().is_some_and(|p| resources.iter().any(|d| p.is_product_type(&d.kind)));
+    async fn object(
+        &self,
+        shell: &Shell,
+        cluster: &Cluster,
+        resources: &[&Detail],
+    ) -> Result<ServerObject, Error> {
+        let exchange =
+            self.profile(cluster).is_some_and(|p| resources.iter().any(|d| p.is_product_type(&d.kind)));
         let network = resources.iter().find(|d| d.kind == "Network Name");
         let (Some(directory), Some(network), true) = (&self.directory, network, exchange) else {
             return Ok(ServerObject::default());
@@ -151,15 +154,23 @@ impl WindowsCluster {
         let Some(server) = table::property(&private.out, &network.row.name, "Name") else {
             return Ok(ServerObject::default());
         };
-        Ok(directory
-            .server(&server)
-            .await
-            .unwrap_or_else(|why| {
-                tracing::warn!(%why, "the directory gave no answer");
-                None
-            })
-            .unwrap_or_default())
+        Ok(of_server(directory.as_ref(), &server).await)
     }
+}
+
+/// What the directory says of a server. Empty where it says nothing.
+pub(super) async fn of_server(directory: &dyn Directory, server: &str) -> ServerObject {
+    let said = directory.server(server).await.unwrap_or_else(|why| {
+        tracing::warn!(%why, "the directory gave no answer");
+        None
+    });
+    said.unwrap_or_default()
+}
+
+/// A version as the directory writes it, as a build.
+pub(super) fn build(object: &ServerObject) -> Option<String> {
+    let version = object.serial_number.as_deref()?.parse::<VersionText>().ok()?;
+    Some(version.build.to_string())
 }
 
 /// A group's failback and preferred owners.

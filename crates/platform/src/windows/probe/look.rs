@@ -5,7 +5,7 @@ use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use futures::future::join_all;
 use kaketsugi_estate::{
-    Cluster, ClusterId, ClusterSeen, GroupId, Health, Millis, ServerId, ServerSeen, Snapshot,
+    Cluster, ClusterId, ClusterKind, ClusterSeen, GroupId, Health, Millis, ServerId, ServerSeen, Snapshot,
 };
 use kaketsugi_transport::{Command, Host};
 
@@ -57,6 +57,13 @@ impl WindowsCluster {
         cluster: &Cluster,
         asked: &BTreeMap<ServerId, Result<ServerSeen, Error>>,
     ) -> Option<Learned> {
+        if cluster.kind == ClusterKind::StandAlone {
+            let silent = |node| matches!(asked.get(node), Some(Err(why)) if !waits(why));
+            return match cluster.nodes.iter().any(silent) {
+                true => None,
+                false => self.ask_alone(cluster).await,
+            };
+        }
         let asking = cluster.nodes.iter().map(|node| async move {
             let state = match (asked.get(node), self.shell(node)) {
                 (Some(Ok(seen)), _) => Some(seen.cluster_service),

@@ -1,5 +1,6 @@
 //! What is there: nodes, releases, the cluster. Nothing here changes anything.
 
+mod alone;
 mod cluster;
 mod look;
 mod node;

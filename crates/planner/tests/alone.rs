@@ -1,0 +1,237 @@
+//! Servers that stand alone, front ends and back ends (E03-ALONE, E03-FE-FIRST and their kin).
+
+mod testkit;
+
+use std::collections::BTreeSet;
+
+use kaketsugi_estate::{GroupState, ReleaseState, ResourceState, Role, ServerId};
+use kaketsugi_plan::{Action, Condition, Phase, Plan};
+use testkit::{Pacemaker, alone, exchange, id, together, transcript};
+
+const FRONT: &[Role] = &[Role::FrontEnd];
+
+fn plan(kit: &Pacemaker) -> Plan {
+    kaketsugi_planner::plan(&kit.estate, &kit.snapshot, &kit.payload).unwrap()
+}
+
+/// The codes of the findings for which no plan is made.
+fn refused(kit: &Pacemaker) -> Vec<String> {
+    let refused = kaketsugi_planner::plan(&kit.estate, &kit.snapshot, &kit.payload).unwrap_err();
+    refused.findings.into_iter().map(|finding| finding.code).collect()
+}
+
+/// The servers on which the release is installed, in the plan's order.
+fn installs(plan: &Plan) -> Vec<&str> {
+    let node = |step: &'_ kaketsugi_plan::Step| match &step.action {
+        Action::Install { node, release } if *release == plan.payload.id => Some(node.clone()),
+        _ => None,
+    };
+    let nodes = plan.steps.iter().filter_map(node);
+    nodes.filter_map(|node| plan.estate.servers.get_key_value(&node)).map(|(id, _)| id.as_str()).collect()
+}
+
+fn cited(plan: &Plan) -> BTreeSet<&str> {
+    plan.steps.iter().flat_map(|step| &step.cites).map(String::as_str).collect()
+}
+
+#[test]
+fn a_service_pack_on_one_server() {
+    let plan = plan(&alone(&[("EXCH1", &[])], "exchange-2003-sp2"));
+    let expected = "\
+attest/TriedInTest/1 | Try the release in a test environment
+E03-RELEASE-NOTES/ReleaseNotesRead/1 | Read the release notes
+E03-BACKUP/FullBackup/1 | Full backup of all databases and system states
+attest/ProtectionOff/1 | End antivirus and whatever else isn't needed
+E03-ALONE/EXCH1/1 | Install Exchange Server 2003 Service Pack 2 on EXCH1  [EXCH1 Whole]
+E03-ALONE-REBOOT/EXCH1/1 | Restart EXCH1 when EXCH1 asks for a restart  [EXCH1 Whole]
+verify/EXCH1/1 | Look that EXCH1 serves its users again
+E03-BACKUP-AFTER/BackupAfter/1 | Full backup of all databases at the new version
+verify/EXCH1/2 | Look that EXCH1 serves its users, at the version asked for
+verify/EXCH1/3 | Look that Exchange Server 2003 Service Pack 2 is installed on EXCH1
+verify/cluster EXCH1/1 | Look that the services of EXCH1 start as before
+";
+    assert_eq!(transcript(&plan), expected);
+    assert_eq!(plan.section, "KB 328839, Exchange Server 2003, stand-alone servers");
+    let install = plan.steps.iter().find(|s| matches!(s.action, Action::Install { .. })).unwrap();
+    assert_eq!(install.cites[..3], ["E03-ALONE", "ALL-SERVICES-STOP", "ALL-ONE-INSTALLER"]);
+    assert!(install.point_of_no_return);
+}
+
+#[test]
+fn a_hotfix_on_one_server_asks_for_less() {
+    let plan = plan(&alone(&[("EXCH1", &[])], "exchange-2003-kb916803"));
+    let expected = "\
+attest/TriedInTest/1 | Try the release in a test environment
+E03-ALONE/EXCH1/1 | Install Security update MS06-019 for Exchange Server 2003 SP2 (KB 916803: calendar parsing) on EXCH1  [EXCH1 Whole]
+E03-ALONE-REBOOT/EXCH1/1 | Restart EXCH1 when EXCH1 asks for a restart  [EXCH1 Whole]
+verify/EXCH1/1 | Look that EXCH1 serves its users again
+verify/EXCH1/2 | Look that EXCH1 serves its users, at the version asked for
+verify/EXCH1/3 | Look that Security update MS06-019 for Exchange Server 2003 SP2 (KB 916803: calendar parsing) is installed on EXCH1
+verify/cluster EXCH1/1 | Look that the services of EXCH1 start as before
+";
+    assert_eq!(transcript(&plan), expected);
+}
+
+/// The IIS fix leaves Exchange's services alone; the restart after it doesn't.
+#[test]
+fn a_fix_of_the_system_cuts_nobody_off_but_its_restart_does() {
+    let mut kit = alone(&[("EXCH1", &[])], "exchange-2003-sp2");
+    for server in kit.snapshot.servers.values_mut() {
+        server.releases.insert(id("windows-2003-kb831464"), ReleaseState::Absent);
+    }
+    let steps = transcript(&plan(&kit));
+    let of_fix: Vec<&str> =
+        steps.lines().filter(|l| l.starts_with("install/") || l.starts_with("restart/")).collect();
+    assert_eq!(
+        of_fix,
+        [
+            "install/EXCH1/1 | Install IIS 6.0 fix KB 831464 for Windows Server 2003 on EXCH1",
+            "restart/EXCH1/1 | Restart EXCH1  [EXCH1 Whole]",
+        ]
+    );
+    assert!(steps.find("restart/EXCH1/1") < steps.find("E03-ALONE/EXCH1/1"), "{steps}");
+}
+
+#[test]
+fn rules_are_those_of_the_version_and_of_small_business_servers() {
+    let of_2000 = plan(&alone(&[("EXCH1", &[Role::SmallBusinessServer])], "exchange-2000-sp3"));
+    let rules = cited(&of_2000);
+    for rule in ["E00-ALONE", "E00-SBS", "E00-BACKUP", "E00-RELEASE-NOTES", "E00-BACKUP-AFTER"] {
+        assert!(rules.contains(rule), "{rule}: {rules:?}");
+    }
+    assert!(!rules.iter().any(|rule| rule.starts_with("E03-")), "{rules:?}");
+    assert_eq!(of_2000.section, "KB 328839, Exchange 2000 Server, Small Business Server");
+    let of_2003 = plan(&alone(&[("EXCH1", &[Role::SmallBusinessServer])], "exchange-2003-sp2"));
+    assert!(cited(&of_2003).contains("E03-SBS"));
+    let ordinary = plan(&alone(&[("EXCH1", &[])], "exchange-2003-sp2"));
+    assert!(!cited(&ordinary).contains("E03-SBS"));
+}
+
+#[test]
+fn front_ends_come_first_whatever_they_are_called() {
+    let kit = alone(&[("A", &[Role::Mailbox]), ("B", FRONT), ("C", &[]), ("D", FRONT)], "exchange-2003-sp2");
+    let plan = plan(&kit);
+    assert_eq!(installs(&plan), ["B", "D", "A", "C"]);
+    for step in plan.steps.iter().filter(|s| matches!(s.action, Action::Install { .. })) {
+        assert!(step.cites.iter().any(|rule| rule == "E03-FE-FIRST"), "{}", step.id);
+        let waits: Vec<&str> = step
+            .requires
+            .iter()
+            .filter_map(|c| match c {
+                Condition::Installed { node, .. } => Some(node.as_str()),
+                _ => None,
+            })
+            .collect();
+        let back_end = ["A", "C"].contains(&step.action.node().unwrap().as_str());
+        assert_eq!(waits, if back_end { vec!["B", "D"] } else { vec![] }, "{}", step.id);
+    }
+    let of_2000 = alone(&[("A", &[]), ("B", FRONT)], "exchange-2000-sp3");
+    assert!(cited(&self::plan(&of_2000)).contains("E00-FE-FIRST"));
+}
+
+#[test]
+fn front_ends_come_before_a_cluster_and_before_half_done_back_ends() {
+    let release = "exchange-2003-sp2";
+    let behind = exchange(&["N1", "N2"], &[("EVS1", "N1")], release);
+    let mut kit = together(behind, alone(&[("B", &[]), ("W", FRONT)], release));
+    let seen = kit.snapshot.servers.get_mut(&id::<ServerId>("B")).unwrap();
+    seen.releases.insert(kit.payload.id.clone(), ReleaseState::Partial);
+    let plan = plan(&kit);
+    assert_eq!(installs(&plan), ["W", "B", "N2", "N1"]);
+    // Files of all servers come before the first one is touched, the backup after the last.
+    let first = plan.steps.iter().position(|s| matches!(s.action, Action::Install { .. })).unwrap();
+    assert!(plan.steps[first..].iter().all(|s| !matches!(s.action, Action::Stage { .. })));
+    let attested = plan.steps.iter().filter(|s| matches!(s.action, Action::Attest { .. })).count();
+    assert_eq!(attested, 5, "each is asked for once");
+    assert!(matches!(plan.steps.last().unwrap().action, Action::Verify { .. }));
+    let last = &plan.steps.last().unwrap().expects;
+    for node in ["B", "N1", "N2", "W"] {
+        assert!(
+            last.iter().any(|c| matches!(c, Condition::Installed { node: n, .. } if n.as_str() == node)),
+            "{node}"
+        );
+    }
+}
+
+#[test]
+fn a_front_end_that_has_the_release_is_not_waited_for_again() {
+    let mut kit = alone(&[("A", &[]), ("B", FRONT)], "exchange-2003-sp2");
+    let seen = kit.snapshot.servers.get_mut(&id::<ServerId>("B")).unwrap();
+    seen.releases.insert(kit.payload.id.clone(), ReleaseState::Installed);
+    assert_eq!(installs(&plan(&kit)), ["A"]);
+}
+
+/// An installer that was cut off has stopped what the server carries: the plan ends that.
+#[test]
+fn a_half_done_server_is_completed() {
+    let mut kit = alone(&[("EXCH1", &[])], "exchange-2003-sp2");
+    let seen = kit.snapshot.servers.get_mut(&id::<ServerId>("EXCH1")).unwrap();
+    seen.releases.insert(kit.payload.id.clone(), ReleaseState::Partial);
+    let services = |kit: &mut Pacemaker, state: ResourceState, group: GroupState| {
+        let carried = kit.snapshot.clusters.values_mut().flat_map(|c| c.groups.values_mut()).next().unwrap();
+        carried.resources.iter_mut().for_each(|r| r.state = state);
+        carried.state = group;
+    };
+    services(&mut kit, ResourceState::Offline, GroupState::Offline);
+    let plan = plan(&kit);
+    let install = plan.steps.iter().find(|s| matches!(s.action, Action::Install { .. })).unwrap();
+    assert_eq!(install.interrupts.iter().map(|i| i.phase).collect::<Vec<_>>(), [Phase::Ends]);
+    let online = plan.steps.iter().flat_map(|s| &s.expects).find_map(|c| match c {
+        Condition::GroupAsBefore { online, .. } => Some(online.len()),
+        _ => None,
+    });
+    assert_eq!(online, Some(3), "all that starts with it is online in the end");
+
+    // Without an installer to blame nobody knows why they lie still.
+    let seen = kit.snapshot.servers.get_mut(&id::<ServerId>("EXCH1")).unwrap();
+    seen.releases.insert(kit.payload.id.clone(), ReleaseState::Absent);
+    assert_eq!(refused(&kit), ["cluster/group-offline"]);
+    services(&mut kit, ResourceState::Failed, GroupState::Failed);
+    assert_eq!(refused(&kit), ["cluster/group-not-well"]);
+}
+
+#[test]
+fn what_a_server_is_not_at_is_refused_with_its_name() {
+    let mut kit = alone(&[("A", &[]), ("B", FRONT)], "exchange-2003-sp2");
+    kit.snapshot.servers.get_mut(&id::<ServerId>("B")).unwrap().version = Some("6.5.7638.2".into());
+    kit.snapshot.servers.get_mut(&id::<ServerId>("A")).unwrap().reached = false;
+    kit.snapshot.clusters.remove(&id::<kaketsugi_estate::ClusterId>("A"));
+    assert_eq!(refused(&kit), ["server/unreached", "cluster/unreadable"]);
+    let kit = alone(&[("A", &[])], "exchange-2003-sp2");
+    let sp1 = kaketsugi_knowledge::releases().resolve("exchange-2003-sp1").unwrap();
+    let mut older =
+        Pacemaker { payload: kaketsugi_planner::from_catalogue(&sp1, &kit.estate).unwrap(), ..kit };
+    let seen = older.snapshot.servers.get_mut(&id::<ServerId>("A")).unwrap();
+    seen.version = Some("6.5.7638.2".into());
+    seen.releases.insert(id("exchange-2003-sp1"), ReleaseState::Newer);
+    assert!(!refused(&older).is_empty());
+}
+
+/// Windows Server 2003 is reached by a person where nothing else is said: each step is theirs, with what to type.
+#[test]
+fn by_hand_each_step_says_what_to_do() {
+    let mut kit = alone(&[("EXCH1", &[])], "exchange-2003-kb916803");
+    for server in kit.estate.servers.values_mut() {
+        server.transport = kaketsugi_estate::TransportKind::Operator;
+    }
+    let snmp = kaketsugi_estate::Setting::Service("SNMP".into());
+    for server in kit.snapshot.servers.values_mut() {
+        server.settings.insert(snmp.clone(), Some("start=2 running".into()));
+    }
+    let plan = plan(&kit);
+    let mut said = String::new();
+    for step in plan.steps.iter().filter(|step| !matches!(step.action, Action::Verify { .. })) {
+        assert_eq!(step.actor, kaketsugi_plan::Actor::Operator, "{}", step.id);
+        said.push_str(step.instruction.as_deref().unwrap());
+        said.push('\n');
+    }
+    for line in [
+        "    sc config \"SNMP\" start= disabled\n    net stop \"SNMP\"",
+        "Exchange2003-KB916803-x86-",
+        "    shutdown -r -f -t 3",
+        "    sc config \"SNMP\" start= auto\n    net start \"SNMP\"",
+    ] {
+        assert!(said.contains(line), "{line}:\n{said}");
+    }
+    assert!(!said.contains("cluster "), "{said}");
+}

@@ -1,0 +1,98 @@
+//! One server by itself: nothing takes over what it carries, and an installer works on it in place.
+//!
+//! Documented (KB 328839, ALL-SERVICES-STOP): the installer stops the product's services and they are back at its end.
+//! Our reading: the services start with the system, and don't while a release is half installed.
+
+use kaketsugi_estate::{
+    ClusterId, ClusterKind, GroupRole, GroupSeen, ReleaseId, ReleaseState, ResourceState, ServerId,
+};
+
+use crate::World;
+use crate::pacemaker::refresh;
+use crate::state::Server;
+
+/// What serves users runs where and when it can.
+pub(crate) fn settle(world: &mut World, id: &ClusterId) {
+    world.refresh_members(id);
+    let Some(cluster) = world.cluster(id) else { return };
+    let settled: Vec<_> = cluster
+        .truth
+        .groups
+        .iter()
+        .map(|(name, group)| (name.clone(), settled(world, id, name, group)))
+        .collect();
+    for (name, group) in settled {
+        if world.cluster(id).and_then(|c| c.truth.groups.get(&name)) == Some(&group) {
+            continue;
+        }
+        let opens = group.role == GroupRole::Service
+            && group.resources.iter().any(|r| r.state == ResourceState::Online);
+        let owner = group.owner.clone();
+        if let Some(cluster) = world.cluster_mut(id) {
+            cluster.truth.groups.insert(name.clone(), group);
+        }
+        if let Some(owner) = owner.filter(|_| opens) {
+            world.open_data(id, &name, &owner);
+        }
+    }
+}
+
+fn settled(world: &World, id: &ClusterId, name: &kaketsugi_estate::GroupId, group: &GroupSeen) -> GroupSeen {
+    let mut now = group.clone();
+    let Some(server) = group.owner.as_ref().and_then(|owner| world.server(owner)) else { return now };
+    let up = crate::members::is_member(server);
+    let half_done = world.half_done(server);
+    let cluster = world.cluster(id);
+    for resource in &mut now.resources {
+        let wanted =
+            cluster.and_then(|c| c.hidden.get(name)).is_some_and(|h| h.wanted.contains(&resource.id));
+        let broken = cluster.is_some_and(|c| {
+            c.broken.iter().any(|(g, r, n)| g == name && *r == resource.id && Some(n) == group.owner.as_ref())
+        });
+        resource.state = match wanted && up {
+            false => ResourceState::Offline,
+            // An installer of the operating system leaves them alone; whoever is at work on them has stopped them.
+            true if server.installing.is_some() => resource.state,
+            true if broken || half_done => ResourceState::Failed,
+            true => ResourceState::Online,
+        };
+    }
+    refresh(&mut now);
+    now
+}
+
+impl World {
+    /// Whether a release of the product is half installed on a server.
+    fn half_done(&self, server: &Server) -> bool {
+        let of_product =
+            |release: &ReleaseId| self.facts.releases.get(release).is_none_or(|facts| facts.stops_product);
+        server.truth.releases.iter().any(|(id, state)| *state == ReleaseState::Partial && of_product(id))
+    }
+
+    /// Whether a server stands alone, so that installers work on it in place.
+    #[must_use]
+    pub fn stands_alone(&self, node: &ServerId) -> bool {
+        let cluster = self.cluster_of(node).and_then(|id| self.cluster(id));
+        cluster.is_some_and(|c| c.truth.kind == ClusterKind::StandAlone)
+    }
+
+    /// Set-up of a service pack writes its build into the directory object of the server itself.
+    pub(crate) fn upgrade_in_place(&mut self, node: &ServerId, release: &ReleaseId) {
+        let build = self.facts.releases.get(release).and_then(|r| r.build.clone());
+        let Some(id) = self.cluster_of(node).filter(|_| self.stands_alone(node)).cloned() else { return };
+        let Some(cluster) = self.cluster_mut(&id).filter(|_| build.is_some()) else { return };
+        for group in cluster.truth.groups.values_mut().filter(|g| g.version.is_some()) {
+            group.version.clone_from(&build);
+        }
+    }
+
+    /// The product's services stop for an installer.
+    pub(crate) fn stop_product(&mut self, node: &ServerId) {
+        let Some(id) = self.cluster_of(node).cloned() else { return };
+        let Some(cluster) = self.cluster_mut(&id) else { return };
+        for group in cluster.truth.groups.values_mut() {
+            group.resources.iter_mut().for_each(|r| r.state = ResourceState::Offline);
+            refresh(group);
+        }
+    }
+}
