@@ -1,6 +1,6 @@
 //! The end of a cluster's part: groups go home, fail-over is proven, settings are put back; and at the end all is looked at.
 
-use kaketsugi_estate::{ClusterKind, GroupId, NodeState, ServerId};
+use kaketsugi_estate::{ClusterKind, GroupId, NodeState, Product, ServerId};
 use kaketsugi_plan::{Action, Condition, Target};
 
 use kaketsugi_world::Command;
@@ -137,7 +137,11 @@ fn has_version(board: &Board<'_>, group: &GroupId) -> bool {
 /// Looks at the end state as a whole.
 pub(crate) fn verify(sheet: &mut Sheet, board: &mut Board<'_>) -> Result<(), Refused> {
     let exposes = board.act(None)?;
-    let windows = board.seen.kind == ClusterKind::Windows;
+    let rules: &[&str] = match (board.seen.kind, board.payload.product) {
+        (ClusterKind::Windows, _) => &["E03-CLU-15-VERSION"],
+        (ClusterKind::StandAlone, Product::Exchange2000) => &["E00-VERSION"],
+        _ => &[],
+    };
     let cluster = &board.cluster.clone();
     for group in board.service_groups() {
         let mut expects = serving(board, &group);
@@ -151,7 +155,7 @@ pub(crate) fn verify(sheet: &mut Sheet, board: &mut Board<'_>) -> Result<(), Ref
         .expects(expects)
         .exposes(exposes.clone())
         .takes(5, 300);
-        sheet.write(if windows { draft.cites(&["E03-CLU-15-VERSION"]) } else { draft });
+        sheet.write(draft.cites(rules));
     }
     for node in board.seen.nodes.keys() {
         let draft = Draft::new(
@@ -161,7 +165,7 @@ pub(crate) fn verify(sheet: &mut Sheet, board: &mut Board<'_>) -> Result<(), Ref
         .expects([Condition::Installed { node: node.clone(), release: board.payload.id.clone() }])
         .exposes(exposes.clone())
         .takes(5, 300);
-        sheet.write(if windows { draft.cites(&["E03-CLU-15-VERSION"]) } else { draft });
+        sheet.write(draft.cites(rules));
     }
     if board.stands_alone() {
         sheet.write(

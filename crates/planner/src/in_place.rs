@@ -62,6 +62,7 @@ fn rules(board: &Board<'_>, node: &ServerId, payload: &Payload) -> Vec<&'static 
     let mut rules = vec![alone, "ALL-SERVICES-STOP", "ALL-ONE-INSTALLER"];
     let roles = board.estate.servers.get(node).map(|server| server.roles.as_slice()).unwrap_or_default();
     rules.extend(order::front_end_rule(board));
+    rules.extend(payload.service_pack.then_some("ALL-NO-UNINSTALL"));
     rules.extend(roles.contains(&Role::SmallBusinessServer).then_some(small_business));
     rules
 }

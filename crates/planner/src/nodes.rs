@@ -147,7 +147,11 @@ fn install(
     };
     if media {
         cites.extend(turn(board));
-        cites.extend(order::front_end_rule(board).filter(|_| payload.id == board.payload.id));
+        if payload.id == board.payload.id {
+            cites.extend(order::front_end_rule(board));
+            cites.push("ALL-CLU-STORE");
+            cites.extend(payload.service_pack.then_some("ALL-NO-UNINSTALL"));
+        }
         // The first of the two stages; the other one is the upgrade of each virtual server.
         cites.extend(
             (payload.id == board.payload.id && payload.group_upgrade).then_some("E03-CLU-TWO-STAGES"),

@@ -89,10 +89,15 @@ pub(crate) fn after(sheet: &mut Sheet, boards: &mut [Board<'_>]) -> Result<(), R
 }
 
 fn attest(kind: EvidenceKind, rule: &str, instruction: &str) -> Draft {
+    let also: &[&str] = match kind {
+        EvidenceKind::ReleaseNotesRead => &["ALL-NOTES-AND-SECTION"],
+        _ => &[],
+    };
     Draft::new(Action::Attest { evidence: kind }, title(kind))
         .by_person(instruction)
         .expects([Condition::Evidence { kind, age_max_seconds: None }])
         .cites(&[rule])
+        .cites(also)
         .takes(600, 0)
 }
 
