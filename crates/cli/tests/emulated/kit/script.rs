@@ -52,7 +52,7 @@ impl Script {
         match rest.next() {
             Some(line) => Err(format!("after the document's last step: {line}\n{}", all())),
             // Servers that stand alone have no virtual servers.
-            None if self.blocks.iter().flat_map(|b| &b.lines).any(|l| l.contains("cluster res")) => {
+            None if self.blocks.iter().flat_map(|b| &b.lines).any(|l| l.contains(": cluster ")) => {
                 stacking(told)
             }
             None => Ok(()),
