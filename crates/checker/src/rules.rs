@@ -234,7 +234,9 @@ fn as_before(found: &Snapshot, now: &Snapshot, what: &mut Vec<String>) {
             what.push(format!("{id} can't be read"));
             continue;
         };
-        for (node, was) in &cluster.nodes {
+        // With nobody in it, a pool serves nobody; the plan brings it in.
+        let pool_was_out = cluster.pool.as_ref().is_some_and(|pool| found.pool_is_out(pool));
+        for (node, was) in cluster.nodes.iter().filter(|_| !pool_was_out) {
             let state = is.nodes.get(node).map(|n| n.state);
             if matches!(was.state, NodeState::Online | NodeState::Standby) && state != Some(was.state) {
                 let is = state.map_or("not known".into(), |s| s.to_string());

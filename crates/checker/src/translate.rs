@@ -21,6 +21,7 @@ pub(crate) fn releases(payload: &Payload) -> Vec<ReleaseFacts> {
         resumable: matches!(p.content, Content::Packages(_)),
         from_stage: !matches!(&p.content, Content::Media(media) if media.is_empty()),
         stops_product: !p.of_system,
+        alike_in_pools: p.alike_in_pools,
     };
     payload.first.iter().flat_map(releases).chain([facts(payload)]).collect()
 }

@@ -14,6 +14,7 @@
 //! directory. What doesn't: processes, connections, membership. The emulation shows orchestration, codes, faults and
 //! order; it can't show that scripts match a real Windows beyond what the table's sources say.
 
+mod balancer;
 mod cluster;
 mod commands;
 mod disk;
@@ -37,7 +38,7 @@ pub use node::Event;
 pub use person::{Behaviour, Instruction, Person, Reply};
 pub use rehearsal::RehearsalError;
 pub use spec::{
-    CodePage, EmulationSpec, FileSpec, GroupKind, GroupSpec, NodeSpec, Package, Program, Timing,
+    Balancer, CodePage, EmulationSpec, FileSpec, GroupKind, GroupSpec, NodeSpec, Package, Program, Timing,
     installer_bytes,
 };
 pub use state::Directory;

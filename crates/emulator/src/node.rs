@@ -26,6 +26,8 @@ pub(crate) struct Node {
     pub(crate) name: String,
     /// Whether it is a node of the cluster.
     pub(crate) clustered: bool,
+    /// The pool that it is balanced in.
+    pub(crate) pool: Option<String>,
     pub(crate) durable: Durable,
     /// None: it has no power, or is starting.
     pub(crate) boot: Option<Boot>,
@@ -50,6 +52,8 @@ pub(crate) struct Durable {
     pub(crate) exsetdata: Build,
     /// A set-up was cut off: Exchange's files are of two builds.
     pub(crate) broken: bool,
+    /// Whether a balancer gives it requests.
+    pub(crate) balanced: bool,
     /// Versions that files take at the next start.
     pub(crate) renames: Vec<(String, String)>,
 }
@@ -135,6 +139,7 @@ impl Node {
             events: Vec::new(),
             exsetdata: node.build,
             broken: false,
+            balanced: !node.out_of_pool,
             renames: Vec::new(),
         };
         durable.record_build(node.build, service_pack(node.build));
@@ -157,6 +162,7 @@ impl Node {
         let mut this = Self {
             name: node.name.clone(),
             clustered: node.clustered,
+            pool: node.pool.clone(),
             durable,
             boot: None,
             boots: 0,

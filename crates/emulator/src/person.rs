@@ -9,7 +9,7 @@ use crate::cluster::{ResourceState, restart};
 use crate::commands::console_set_up;
 use crate::node::{EXCHANGE, Member};
 use crate::shell::Shell;
-use crate::spec::Program;
+use crate::spec::{Balancer, Program};
 use crate::state::{Shared, State};
 use crate::table::Class;
 use crate::transcript::Actor;
@@ -42,6 +42,13 @@ pub enum Instruction {
         /// Which node.
         node: String,
     },
+    /// Have the balancer give a node requests, or none.
+    Balance {
+        /// Which node.
+        node: String,
+        /// Requests, or none.
+        requests: bool,
+    },
     /// Type a command at a node's prompt.
     Command {
         /// On this node.
@@ -64,6 +71,7 @@ impl Instruction {
             | Self::Restart { node }
             | Self::Command { node, .. } => node,
             Self::Attest { .. } => "desk",
+            Self::Balance { .. } => "the balancer",
         }
     }
 }
@@ -74,6 +82,8 @@ impl fmt::Display for Instruction {
             Self::Install { path, .. } => write!(f, "run {path}"),
             Self::UpgradeEvs { group, .. } => write!(f, "Cluster Administrator: upgrade {group}"),
             Self::Restart { .. } => f.write_str("restart"),
+            Self::Balance { node, requests: true } => write!(f, "requests for {node} again"),
+            Self::Balance { node, requests: false } => write!(f, "no more requests for {node}"),
             Self::Command { line, .. } => f.write_str(line),
             Self::Attest { what } => write!(f, "attest: {what}"),
         }
@@ -176,6 +186,11 @@ impl Person {
                 restart(&self.shared, &node);
                 Reply::Done { asked_for_restart: false }
             }
+            Instruction::Balance { node, requests } => {
+                let what = if requests { Balancer::In } else { Balancer::Out };
+                self.shared.lock().balance(&node, what);
+                Reply::Done { asked_for_restart: false }
+            }
             Instruction::Command { node, line } => {
                 let work = Shell::new(self.shared.clone(), &node, Vec::new()).line(&line);
                 match while_powered(&self.shared, &node, work).await {
@@ -207,7 +222,9 @@ impl Person {
                 Some(Some(program)) => program,
             }
         };
-        let (Program::Hotfix(package) | Program::ServicePack(package)) = program;
+        let (Program::Hotfix(package) | Program::ServicePack(package)) = program else {
+            return Reply::Failed(format!("'{path}' installs nothing."));
+        };
         match while_powered(&self.shared, node, console_set_up(&self.shared, node, &package)).await {
             Some(Ok(asked_for_restart)) => Reply::Done { asked_for_restart },
             Some(Err(code)) => Reply::Failed(format!("Setup failed with error code {code}.")),

@@ -1,14 +1,14 @@
 //! From an estate to emulated nodes, and to the same estate as it is reached on them.
 
 use kaketsugi_estate::{
-    Address, Cluster, ClusterId, ClusterKind, Estate, GroupId, MediaEntry, Product, RehearsalNode, ServerId,
-    TransportKind,
+    Address, Cluster, ClusterId, ClusterKind, Estate, GroupId, MediaEntry, PoolId, Product, RehearsalNode,
+    ServerId, TransportKind,
 };
 use kaketsugi_knowledge::{Build, Release, releases};
 use sha2::{Digest, Sha256};
 
 use crate::emulation::{Emulation, USER};
-use crate::spec::{EmulationSpec, GroupKind, GroupSpec, NodeSpec, Program, installer_bytes};
+use crate::spec::{Balancer, EmulationSpec, GroupKind, GroupSpec, NodeSpec, Program, installer_bytes};
 
 /// The fix that comes before the service packs of Exchange 2003 (KB 831464).
 const IIS_FIX: &str = "windows-2003-kb831464";
@@ -37,6 +37,18 @@ pub enum RehearsalError {
         what: String,
         /// What was written.
         text: String,
+    },
+    /// A command for a balancer that isn't emulated.
+    #[error(
+        "pool {pool}: `{key} = {command}` can't be emulated; only a batch file's path on drive C: without blanks can, such as C:\\balancer\\{key}.cmd"
+    )]
+    Balancer {
+        /// Which pool.
+        pool: PoolId,
+        /// Which key of it.
+        key: &'static str,
+        /// What was written.
+        command: String,
     },
     /// Only Exchange 2003 is emulated.
     #[error("{0} isn't an Exchange 2003 server: only those are emulated")]
@@ -83,6 +95,20 @@ impl EmulationSpec {
         for server in alone {
             spec.nodes.push(node(estate, server, &release, false)?);
         }
+        for (id, pool) in &estate.pools {
+            let commands = [
+                ("state", Some(&pool.state), Balancer::State),
+                ("out", pool.out.as_ref(), Balancer::Out),
+                ("in", pool.r#in.as_ref(), Balancer::In),
+            ];
+            for (key, command, what) in commands {
+                let Some(path) = command else { continue };
+                if !is_batch_file(path) {
+                    return Err(RehearsalError::Balancer { pool: id.clone(), key, command: path.clone() });
+                }
+                spec = spec.with_file(path, key, Some(Program::Balancer(what)));
+            }
+        }
         if release.id.as_str().contains(':') {
             // A hotfix that only a pattern knows: its installer lies there as well.
             let path = installer_path(&release);
@@ -125,8 +151,19 @@ fn node(
         asks_for_restart: said.is_some_and(|n| n.asks_for_restart),
         hotfixes,
         services: Vec::new(),
+        pool: estate.pool_of(name).map(|(id, _)| id.to_string()),
+        out_of_pool: said.is_some_and(|n| n.out_of_pool),
         cluster_service: clustered,
     })
+}
+
+/// Whether a command is the path of a batch file, and nothing else.
+fn is_batch_file(command: &str) -> bool {
+    let lower = command.to_lowercase();
+    let plain = |c: char| c.is_alphanumeric() || "\\:._-".contains(c);
+    (lower.ends_with(".cmd") || lower.ends_with(".bat"))
+        && lower.starts_with("c:\\")
+        && lower.chars().all(plain)
 }
 
 /// `name` None: the cluster group.

@@ -46,6 +46,10 @@ pub struct NodeSpec {
     /// Services beside Windows', the cluster's and Exchange's own: antivirus, backup, monitoring. They start by
     /// themselves and run.
     pub services: Vec<String>,
+    /// The pool that it is balanced in.
+    pub pool: Option<String>,
+    /// Whether the balancer of its pool gives it no requests when the emulation starts.
+    pub out_of_pool: bool,
     /// Whether the cluster service runs when the emulation starts.
     pub cluster_service: bool,
 }
@@ -99,6 +103,19 @@ pub enum Program {
     Hotfix(Package),
     /// The set-up program of a service pack. It needs a person at the console.
     ServicePack(Package),
+    /// The administrator's own command for a balancer.
+    Balancer(Balancer),
+}
+
+/// What a command for a balancer does about the node that it runs on.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Balancer {
+    /// Prints `in` where the node is given requests, `out` where it isn't.
+    State,
+    /// No requests any more.
+    Out,
+    /// Requests again.
+    In,
 }
 
 /// What an installer brings.
@@ -264,6 +281,8 @@ impl EmulationSpec {
             asks_for_restart: false,
             hotfixes: Vec::new(),
             services: Vec::new(),
+            pool: None,
+            out_of_pool: false,
             cluster_service: true,
         };
         let group = |name: &str, kind| GroupSpec {

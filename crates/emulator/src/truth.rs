@@ -33,6 +33,8 @@ pub struct NodeTruth {
     pub build: Option<Build>,
     /// Whether a set-up was cut off half-way.
     pub broken: bool,
+    /// Whether the balancer of its pool gives it requests.
+    pub balanced: bool,
     /// Files, by name below Exchange's bin folder, with their versions.
     pub files: BTreeMap<String, String>,
     /// Services by name: start type (2 automatic, 3 manual, 4 disabled) and whether they run.
@@ -96,6 +98,7 @@ fn node(state: &State, node: &crate::node::Node) -> NodeTruth {
         boots: node.boots,
         build: node.build(),
         broken: node.durable.broken,
+        balanced: node.durable.balanced,
         files: files.collect(),
         services: node
             .durable

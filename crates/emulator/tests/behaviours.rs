@@ -2,7 +2,7 @@
 //!
 //! The expectations are written by hand: exit code, and a text that the node must have printed.
 
-use kaketsugi_emulator::{Answer, Emulation, EmulationSpec, Table, Timing};
+use kaketsugi_emulator::{Answer, Balancer, Emulation, EmulationSpec, Program, Table, Timing};
 use kaketsugi_knowledge::Build;
 
 const SP1: Build = Build::new(6, 5, 7226, 6);
@@ -37,6 +37,14 @@ const FILES: &[Step] = &[
     ("chcp", "", 0, "page: 437"),
     ("nosuch /x", "", 1, "'nosuch' is not recognized"),
     (r"del /z C:\k\copy.txt", "", 1, "Invalid switch"),
+];
+
+const BALANCER: &[Step] = &[
+    (r"C:\balancer\state.cmd", "", 0, "in\r\n"),
+    (r"C:\balancer\out.cmd", "", 0, ""),
+    (r"C:\balancer\state.cmd", "", 0, "out\r\n"),
+    (r"C:\balancer\in.cmd & C:\balancer\state.cmd", "", 0, "in\r\n"),
+    (r"C:\balancer\none.cmd", "", 1, "not recognized"),
 ];
 
 const BATCH: &[Step] = &[
@@ -259,7 +267,14 @@ const HOTFIX: &[Step] = &[
 ];
 
 fn spec(table: Table) -> EmulationSpec {
-    EmulationSpec { timing: Timing::NONE, table: Some(table), ..EmulationSpec::two_nodes(SP2, "NODE1") }
+    let spec =
+        EmulationSpec { timing: Timing::NONE, table: Some(table), ..EmulationSpec::two_nodes(SP2, "NODE1") };
+    [("state", Balancer::State), ("out", Balancer::Out), ("in", Balancer::In)].into_iter().fold(
+        spec,
+        |spec, (name, what)| {
+            spec.with_file(format!(r"C:\balancer\{name}.cmd"), name, Some(Program::Balancer(what)))
+        },
+    )
 }
 
 /// The first step that came out otherwise than it should.
@@ -281,8 +296,14 @@ async fn difference(table: &Table, scenario: &[Step]) -> Option<String> {
     None
 }
 
-const ALL: &[(&str, &[Step])] =
-    &[("files", FILES), ("batch", BATCH), ("cluster", CLUSTER), ("system", SYSTEM), ("hotfix", HOTFIX)];
+const ALL: &[(&str, &[Step])] = &[
+    ("files", FILES),
+    ("batch", BATCH),
+    ("cluster", CLUSTER),
+    ("system", SYSTEM),
+    ("hotfix", HOTFIX),
+    ("balancer", BALANCER),
+];
 
 #[tokio::test]
 async fn the_nodes_behave_as_the_sources_say() {

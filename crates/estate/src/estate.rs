@@ -6,7 +6,7 @@ use std::ops::RangeInclusive;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-use crate::{Access, ClusterId, EvidenceKind, GroupId, Millis, Policy, ReleaseId, ServerId};
+use crate::{Access, ClusterId, EvidenceKind, GroupId, Millis, Policy, PoolId, ReleaseId, ServerId};
 
 /// An estate: the servers and clusters that one administrator mends together.
 #[derive(Debug, Clone, PartialEq, Eq, Hash, Serialize, Deserialize, JsonSchema)]
@@ -17,6 +17,9 @@ pub struct Estate {
     pub servers: BTreeMap<ServerId, Server>,
     /// Clusters by name.
     pub clusters: BTreeMap<ClusterId, Cluster>,
+    /// Pools of load-balanced servers by name.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub pools: BTreeMap<PoolId, Pool>,
     /// What is allowed.
     pub policy: Policy,
     /// Evidence that the administrator brings: backups, attestations.
@@ -161,6 +164,23 @@ pub struct Cluster {
     pub groups: BTreeMap<GroupId, GroupEntry>,
 }
 
+/// Servers that stand alone and serve the same users: a balancer gives each request to one of them.
+#[derive(Debug, Clone, PartialEq, Eq, Hash, Serialize, Deserialize, JsonSchema)]
+pub struct Pool {
+    /// Its servers.
+    pub servers: Vec<ServerId>,
+    /// Command line on a server of the pool that prints `in` where the balancer gives it requests, and `out` where it
+    /// doesn't. Anything else: nobody knows.
+    pub state: String,
+    /// Command line on a server that has the balancer give it no more requests, also after a restart. None: a person
+    /// sees to it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub out: Option<String>,
+    /// Command line on a server that has the balancer give it requests again. None: a person sees to it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub r#in: Option<String>,
+}
+
 /// Which cluster software.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "kebab-case")]
@@ -235,6 +255,9 @@ pub struct RehearsalNode {
     pub installed: Option<String>,
     /// Whether the installer asks for a restart there.
     pub asks_for_restart: bool,
+    /// Whether the balancer of its pool gives it no requests.
+    #[serde(skip_serializing_if = "std::ops::Not::not")]
+    pub out_of_pool: bool,
     /// Releases (hotfixes) that are there already.
     pub hotfixes: Vec<String>,
 }

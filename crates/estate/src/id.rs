@@ -100,6 +100,10 @@ id!(
     ClusterId
 );
 id!(
+    /// A pool of load-balanced servers.
+    PoolId
+);
+id!(
     /// A clustered role: what moves between nodes as a whole. An Exchange virtual server (EVS) is one.
     GroupId
 );

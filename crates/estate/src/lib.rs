@@ -17,10 +17,10 @@ mod snapshot;
 pub use access::{Access, Account, DirectoryAccess};
 pub use address::InvalidAddress;
 pub use estate::{
-    Address, Cluster, ClusterKind, Estate, EvidenceEntry, GroupEntry, Health, MediaEntry, Os, Product,
+    Address, Cluster, ClusterKind, Estate, EvidenceEntry, GroupEntry, Health, MediaEntry, Os, Pool, Product,
     Rehearsal, RehearsalGroup, RehearsalNode, Role, Server, TransportKind,
 };
-pub use id::{ClusterId, GroupId, InvalidId, ReleaseId, ResourceId, ServerId};
+pub use id::{ClusterId, GroupId, InvalidId, PoolId, ReleaseId, ResourceId, ServerId};
 pub use policy::{Environment, Home, Policy, RestartPolicy, Waiver};
 pub use snapshot::{
     BootId, ClusterSeen, Evidence, EvidenceKind, GroupRole, GroupSeen, GroupState, LockSeen, Millis,

@@ -1,8 +1,8 @@
 //! Questions that everybody asks of an estate.
 
 use crate::{
-    Cluster, ClusterId, ClusterKind, Estate, GroupEntry, GroupId, Os, Policy, Product, ServerId,
-    TransportKind, Waiver,
+    Cluster, ClusterId, ClusterKind, Estate, GroupEntry, GroupId, Os, Policy, Pool, PoolId, Product,
+    ServerId, TransportKind, Waiver,
 };
 
 impl Estate {
@@ -16,6 +16,12 @@ impl Estate {
     #[must_use]
     pub fn group(&self, cluster: &ClusterId, group: &GroupId) -> Option<&GroupEntry> {
         self.clusters.get(cluster)?.groups.get(group)
+    }
+
+    /// The pool that a server is balanced in; none: it is in none.
+    #[must_use]
+    pub fn pool_of(&self, server: &ServerId) -> Option<(&PoolId, &Pool)> {
+        self.pools.iter().find(|(_, pool)| pool.servers.contains(server))
     }
 
     /// Whether a server stands alone.

@@ -5,7 +5,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-use crate::{ClusterId, ClusterKind, GroupId, ReleaseId, ResourceId, ServerId};
+use crate::{ClusterId, ClusterKind, GroupId, PoolId, ReleaseId, ResourceId, ServerId};
 
 /// Milliseconds since 1970-01-01T00:00:00Z.
 #[derive(
@@ -30,6 +30,15 @@ pub struct Snapshot {
     pub clusters: BTreeMap<ClusterId, ClusterSeen>,
     /// Evidence known at that time: from the estate file, and what the run itself collected.
     pub evidence: Vec<Evidence>,
+}
+
+impl Snapshot {
+    /// Whether the balancer gives no server of a pool any requests, as far as was seen.
+    #[must_use]
+    pub fn pool_is_out(&self, pool: &PoolId) -> bool {
+        let mut servers = self.clusters.values().filter(|seen| seen.pool.as_ref() == Some(pool));
+        servers.all(|seen| seen.nodes.values().all(|node| node.state == NodeState::Standby))
+    }
 }
 
 /// What was seen of a server.
@@ -60,6 +69,14 @@ pub struct ServerSeen {
     pub lock: Option<LockSeen>,
     /// What stands in the way of an update of this server.
     pub trouble: Vec<Trouble>,
+}
+
+impl ServerSeen {
+    /// Whether a release, or something newer, is whole there.
+    #[must_use]
+    pub fn has(&self, release: &ReleaseId) -> bool {
+        matches!(self.releases.get(release), Some(ReleaseState::Installed | ReleaseState::Newer))
+    }
 }
 
 /// How far a release is on a server.
@@ -158,6 +175,10 @@ pub struct ClusterSeen {
     pub configuration: Option<String>,
     /// Who holds the cluster's lock.
     pub lock: Option<LockSeen>,
+    /// Of a server that stands alone: the pool that it is balanced in. Its one node is online while the balancer gives it
+    /// requests, and in standby while it doesn't.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub pool: Option<PoolId>,
 }
 
 /// A node as its cluster sees it.

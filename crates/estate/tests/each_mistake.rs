@@ -64,6 +64,25 @@ installed = "6.5.7226.6"
 owner = "NODE1"
 "#;
 
+/// Two front ends in a pool, to stand behind the sound file.
+const POOLED: &str = r#"[[server]]
+name = "FE1"
+address = "f1"
+product = "exchange-2003"
+os = "windows-2003"
+roles = ["front-end"]
+[[server]]
+name = "FE2"
+address = "f2"
+product = "exchange-2003"
+os = "windows-2003"
+roles = ["front-end"]
+[[pool]]
+name = "owa"
+servers = ["FE1", "FE2"]
+state = 'C:\state.cmd'
+"#;
+
 /// Rules of a register of two: one recommended, one required.
 fn rules(id: &str) -> Option<bool> {
     match id {
@@ -93,10 +112,18 @@ fn with(from: &str, to: &str) -> String {
 #[test]
 fn the_sound_file_has_none() {
     assert_eq!(mistakes(SOUND), []);
+    assert_eq!(mistakes(&format!("{SOUND}{POOLED}")), []);
 }
 
 #[test]
 fn each_kind_by_itself() {
+    let pooled = |from: &str, to: &str| {
+        assert!(POOLED.contains(from), "{from}");
+        format!("{SOUND}{}", POOLED.replacen(from, to, 1))
+    };
+    let more = "[[server]]\nname = \"FE3\"\naddress = \"f3\"\nproduct = \"exchange-2003\"\nos = \"windows-2003\"\n\
+                roles = [\"front-end\"]\n[[server]]\nname = \"FE4\"\naddress = \"f4\"\nproduct = \"exchange-2003\"\n\
+                os = \"windows-2003\"\nroles = [\"front-end\"]\n";
     let many = |n: usize| (0..n).map(|i| format!("\"x{i}\"")).collect::<Vec<_>>().join(", ");
     let servers = |n: usize, product: &str| -> String {
         (0..n)
@@ -238,6 +265,41 @@ fn each_kind_by_itself() {
             with("product = \"debian\"", "product = \"debian\"\ntransport = \"local\""),
             "6:13",
             Code::ControllerIsANode,
+        ),
+        (pooled("\"FE2\"]", "]"), "73:11", Code::TooFewNodes),
+        (pooled("\"FE2\"]", "\"FE2\", \"FE1\"]"), "73:26", Code::NodeTwice),
+        (pooled("\"FE2\"]", "\"FE2\", \"FE3\"]"), "73:26", Code::UnknownNode),
+        (pooled("\"FE2\"]", "\"FE2\", \"n1\"]"), "73:26", Code::PoolDoesNotFit),
+        (pooled("\"FE2\"]", "\"FE2\", \"NODE1\"]"), "73:26", Code::PoolDoesNotFit),
+        (
+            pooled(
+                "f2\"\nproduct = \"exchange-2003\"\nos = \"windows-2003\"\nroles = [\"front-end\"]",
+                "f2\"\nproduct = \"exchange-2003\"\nos = \"windows-2003\"",
+            ),
+            "72:19",
+            Code::PoolDoesNotFit,
+        ),
+        (
+            pooled(
+                "f2\"\nproduct = \"exchange-2003\"\nos = \"windows-2003\"\nroles = [\"front-end\"]",
+                "f2\"\nproduct = \"debian\"",
+            ),
+            "71:19",
+            Code::PoolDoesNotFit,
+        ),
+        (pooled("state = 'C:\\state.cmd'\n", ""), "71:1", Code::MissingKey),
+        (pooled("C:\\state.cmd", " "), "74:9", Code::InvalidText),
+        (pooled("state =", "out = 1\nstate ="), "74:7", Code::WrongType),
+        (pooled("state =", "drain = \"x\"\nstate ="), "74:1", Code::UnknownKey),
+        (
+            pooled("", "") + "[[pool]]\nname = \"owa\"\nservers = [\"FE3\", \"FE4\"]\nstate = \"s\"\n" + more,
+            "76:8",
+            Code::DuplicateName,
+        ),
+        (
+            pooled("", "") + "[[pool]]\nname = \"two\"\nservers = [\"FE3\", \"FE1\"]\nstate = \"s\"\n" + more,
+            "77:19",
+            Code::ServerInTwoPools,
         ),
         (" ".repeat(BYTES_MAX + 1), "", Code::TooBig),
     ];

@@ -68,6 +68,7 @@ fn reader_and_schema_know_the_same_keys() {
         ("/$defs/Cluster/properties", "[[cluster]]"),
         ("/$defs/Group/properties", "[[cluster]]\n[[cluster.group]]"),
         ("/$defs/Health/properties", "[[cluster]]\n[[cluster.group]]\n[cluster.group.health]"),
+        ("/$defs/Pool/properties", "[[pool]]"),
         ("/$defs/Policy/properties", "[policy]"),
         ("/$defs/Waiver/properties", "[[policy.waivers]]"),
         ("/$defs/Evidence/properties", "[[evidence]]"),

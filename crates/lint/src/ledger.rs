@@ -6,8 +6,8 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use kaketsugi_estate::{
-    ClusterId, ClusterKind, ClusterSeen, GroupId, GroupRole, GroupSeen, GroupState, NodeState, ReleaseId,
-    ReleaseState, ResourceState, ServerId,
+    ClusterId, ClusterKind, ClusterSeen, GroupId, GroupRole, GroupSeen, GroupState, NodeState, PoolId,
+    ReleaseId, ReleaseState, ResourceState, ServerId,
 };
 use kaketsugi_plan::{Action, Condition, Plan, Step};
 
@@ -25,10 +25,12 @@ pub(crate) enum Service {
 pub(crate) struct Node<'p> {
     /// None: it stands alone, or nothing is known of what it carries.
     pub(crate) cluster: Option<&'p ClusterId>,
+    /// The pool that it is balanced in: only of servers that stand alone.
+    pub(crate) pool: Option<&'p PoolId>,
     pub(crate) service: Service,
-    /// In standby, whoever ordered it.
+    /// In standby, or out of its pool, whoever ordered it.
     pub(crate) standby: bool,
-    /// Put into standby by a step of this plan.
+    /// Put into standby, or taken out of its pool, by a step of this plan.
     pub(crate) drained: bool,
     /// Stopped by a step of this plan.
     pub(crate) stopped: bool,
@@ -89,14 +91,18 @@ impl<'p> Ledger<'p> {
         for (id, server) in &snapshot.servers {
             let clusters = snapshot.clusters.iter().filter(|(_, seen)| seen.kind != ClusterKind::StandAlone);
             let member = clusters.into_iter().find_map(|(c, seen)| Some((c, seen.nodes.get(id)?)));
+            let mut units = snapshot.clusters.values().filter(|seen| seen.kind == ClusterKind::StandAlone);
+            let alone = units.find_map(|seen| Some((seen.pool.as_ref(), seen.nodes.get(id)?)));
+            let found = member.map(|(_, node)| node).or(alone.map(|(_, node)| node));
             let out = member.is_some_and(|(_, n)| !matches!(n.state, NodeState::Online | NodeState::Standby));
             let stopped = out || server.cluster_service == Some(false);
             nodes.insert(
                 id,
                 Node {
                     cluster: member.map(|(cluster, _)| cluster),
+                    pool: alone.and_then(|(pool, _)| pool),
                     service: if stopped { Service::Stopped } else { Service::Running },
-                    standby: member.is_some_and(|(_, n)| n.state == NodeState::Standby),
+                    standby: found.is_some_and(|n| n.state == NodeState::Standby),
                     drained: false,
                     stopped: false,
                     quiet: false,
@@ -215,8 +221,11 @@ impl<'p> Ledger<'p> {
         }
     }
 
-    /// The cluster takes everything off a node.
+    /// The cluster takes everything off a node; what a server carries that stands alone stays where it is.
     fn leave(&mut self, node: &ServerId) {
+        if self.cluster_of(node).is_none() {
+            return;
+        }
         let keys: Vec<Key<'p>> =
             self.groups.iter().filter(|(_, g)| g.at.contains(node)).map(|(key, _)| *key).collect();
         for key in keys {
@@ -233,8 +242,8 @@ impl<'p> Ledger<'p> {
 
     /// A node can carry groups again; those that like it better than where they are go there by themselves.
     fn invite(&mut self, cluster: &'p ClusterId, node: &'p ServerId) {
-        if self.plan.snapshot.clusters.get(cluster).is_none_or(|c| c.kind == ClusterKind::Windows) {
-            // Failback is off while the run lasts.
+        if self.plan.snapshot.clusters.get(cluster).is_none_or(|c| c.kind != ClusterKind::Pacemaker) {
+            // Failback is off while the run lasts, and a balancer moves nothing.
             return;
         }
         let carries = self.carries(node);
@@ -279,6 +288,26 @@ impl<'p> Ledger<'p> {
             .collect();
         let top = able.iter().map(|(score, _)| *score).max();
         able.into_iter().filter(|(score, _)| Some(*score) == top).map(|(_, id)| id).collect()
+    }
+
+    /// The pool of the server that carries a group.
+    pub(crate) fn pool_of(&self, key: Key<'p>) -> Option<&'p PoolId> {
+        self.plan.snapshot.clusters.get(key.0)?.pool.as_ref()
+    }
+
+    /// Servers of a pool that are given requests and answer them.
+    pub(crate) fn answering(&self, pool: &PoolId) -> BTreeSet<&'p ServerId> {
+        let mates = self.nodes.iter().filter(|(_, n)| n.pool == Some(pool) && !n.standby);
+        let serves = |id: &ServerId| self.groups_on(id).all(|(_, g)| g.serving || !g.serves_users());
+        mates.map(|(id, _)| *id).filter(|id| serves(id)).collect()
+    }
+
+    /// Whether the users of a group are served: by the server that carries it, or by any of its pool.
+    pub(crate) fn served(&self, key: Key<'p>) -> bool {
+        match self.pool_of(key) {
+            Some(pool) => !self.answering(pool).is_empty(),
+            None => self.groups.get(&key).is_some_and(|g| g.serving),
+        }
     }
 
     /// Whether a node can carry groups now.

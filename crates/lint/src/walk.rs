@@ -179,23 +179,20 @@ impl<'p> Moment<'_, 'p> {
             Action::Drain { node, .. } | Action::StopService { node, .. } | Action::Restart { node } => {
                 Some(node)
             }
+            Action::Install { node, .. } if self.is_down_amid(node) => Some(node),
             _ => None,
         };
-        // An installer works in place where nothing can take over.
-        let in_place = match &self.step.action {
-            Action::Install { node, release } if self.before.cluster_of(node).is_none() => {
-                let payload = self.before.plan.payload.find(release);
-                payload.is_none_or(|p| !p.of_system).then_some(node)
-            }
-            _ => None,
-        };
-        let left = left.or(in_place);
         let on = |g: &Group<'p>, node| if certainly { g.owner() == Some(node) } else { g.at.contains(node) };
         self.before
             .groups
             .iter()
-            .filter(|(_, g)| g.serves_users() && g.serving)
+            .filter(|(key, g)| g.serves_users() && self.before.served(**key))
             .filter(|(key, g)| {
+                if let Some(pool) = self.before.pool_of(**key) {
+                    let mut amid = self.before.answering(pool);
+                    amid.retain(|server| !self.is_down_amid(server));
+                    return amid.is_empty() || !self.after.served(**key);
+                }
                 let after = &self.after.groups[*key];
                 Some(**key) == moved
                     || left.is_some_and(|node| on(g, node))
@@ -205,6 +202,19 @@ impl<'p> Moment<'_, 'p> {
             })
             .map(|(key, _)| *key)
             .collect()
+    }
+
+    /// Whether a server that stands alone serves nobody while the step is at work: it restarts, or an installer works on it
+    /// in place.
+    fn is_down_amid(&self, server: &ServerId) -> bool {
+        match &self.step.action {
+            Action::Restart { node } => node == server,
+            Action::Install { node, release } if self.before.cluster_of(node).is_none() => {
+                let payload = self.before.plan.payload.find(release);
+                node == server && payload.is_none_or(|p| !p.of_system)
+            }
+            _ => false,
+        }
     }
 
     /// Conditions that the step looks at, before or after.

@@ -178,6 +178,12 @@ impl fmt::Display for Condition {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::Reached { node } => write!(f, "{node} answers"),
+            // Of a server by itself, which is called as its cluster is, the balancer of its pool is asked.
+            Self::NodeState { cluster, node, state } if cluster.as_str() == node.as_str() => match state {
+                NodeState::Online => write!(f, "the balancer gives {node} requests"),
+                NodeState::Standby => write!(f, "the balancer gives {node} no requests"),
+                other => write!(f, "{node} is {other} to the balancer"),
+            },
             Self::NodeState { node, state, .. } => write!(f, "{node} is {state}"),
             Self::NodeEmpty { node, .. } => write!(f, "no group is on {node}"),
             Self::Service { node, running } => {

@@ -37,6 +37,9 @@ pub struct Payload {
     /// services alone.
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     pub of_system: bool,
+    /// Whether servers of a pool may not serve together while some have it and some don't (E03-FE-TOGETHER).
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub alike_in_pools: bool,
     /// Releases that must be on a node before this one, installed while it is drained (831464).
     pub first: Vec<Payload>,
     /// Rules and articles that speak of it.

@@ -2,7 +2,7 @@
 
 use std::collections::BTreeSet;
 
-use kaketsugi_estate::{ClusterId, Estate, GroupId, ServerId, Snapshot};
+use kaketsugi_estate::{ClusterId, Estate, GroupId, PoolId, ServerId, Snapshot};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
@@ -72,6 +72,15 @@ pub enum ReasonKind {
     StandsAlone,
     /// It is a front-end server: those are upgraded before the first back-end server (E03-FE-FIRST, E00-FE-FIRST).
     FrontEnd,
+    /// It is balanced in a pool: its servers are taken out, each is upgraded, and only then are they brought back
+    /// (E03-FE-TOGETHER).
+    PoolTogether { pool: PoolId },
+    /// It is balanced in a pool, whose other servers serve meanwhile.
+    PoolOneByOne { pool: PoolId },
+    /// It was found out of its pool and stays so.
+    StaysOut { pool: PoolId },
+    /// No server of its pool was found in it, so that it is brought in at the end.
+    PoolWasOut { pool: PoolId },
     /// It is a back-end server, and waits for all front-end servers.
     AfterFrontEnds { servers: Vec<ServerId> },
 }

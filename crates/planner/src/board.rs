@@ -9,10 +9,10 @@ use kaketsugi_estate::{
     ReleaseState, ResourceId, ResourceState, ServerId, Snapshot,
 };
 use kaketsugi_knowledge::{Profile, profiles};
-use kaketsugi_plan::{Condition, Content, Exposure, Finding, Payload, ServiceNeed};
+use kaketsugi_plan::{Condition, Content, Exposure, Finding, Interruption, Payload, Phase, ServiceNeed};
 use kaketsugi_world::{Command, Refusal, ReleaseFacts, World};
 
-use crate::Refused;
+use crate::{Refused, pools};
 
 /// One cluster in the state that the steps written so far lead to.
 pub(crate) struct Board<'a> {
@@ -50,13 +50,15 @@ pub(crate) struct Worlds {
     asked: World,
     /// Where none was: what is exposed can differ.
     unasked: World,
+    /// As it was seen.
+    found: World,
 }
 
 impl Worlds {
     /// As it was seen.
     pub(crate) fn of(snapshot: &Snapshot, payload: &Payload) -> Rc<RefCell<Self>> {
         let world = World::with_releases(snapshot, releases(payload));
-        Rc::new(RefCell::new(Self { asked: world.clone(), unasked: world }))
+        Rc::new(RefCell::new(Self { asked: world.clone(), unasked: world.clone(), found: world }))
     }
 }
 
@@ -153,7 +155,10 @@ impl<'a> Board<'a> {
 
     /// Whether a node or a group of this cluster still needs something.
     pub(crate) fn anything_to_do(&self) -> bool {
-        !self.to_do().is_empty() || !self.groups_to_upgrade().is_empty() || !self.offline.is_empty()
+        !self.to_do().is_empty()
+            || !self.groups_to_upgrade().is_empty()
+            || !self.offline.is_empty()
+            || pools::all_were_out(self)
     }
 
     /// Groups whose directory object has yet to be upgraded.
@@ -274,6 +279,41 @@ impl<'a> Board<'a> {
             .collect()
     }
 
+    /// Whose users a command cuts off, of a server that stands alone: its own, or those of the pool that it is in. They are
+    /// cut off for a while, from then on, still, or until then, by what is so before, amid and after it.
+    pub(crate) fn interruptions(&self, command: &Command, seconds: u32) -> Vec<Interruption> {
+        let worlds = self.worlds.borrow();
+        let (found, before) = (&worlds.found, &worlds.asked);
+        let Ok(after) = before.command(command) else { return Vec::new() };
+        let amid = before.midway(command);
+        let pool = self.seen.pool.as_ref();
+        let concerned = self
+            .snapshot
+            .clusters
+            .iter()
+            .filter(|(id, seen)| **id == self.cluster || pool.is_some() && seen.pool.as_ref() == pool);
+        let mut all = Vec::new();
+        for (cluster, group) in concerned.flat_map(|(id, seen)| seen.groups.keys().map(move |g| (id, g))) {
+            let phase = match (before.serves(cluster, group), after.serves(cluster, group)) {
+                (true, true) if amid.iter().all(|world| world.serves(cluster, group)) => continue,
+                (true, true) => Phase::Whole,
+                (true, false) => Phase::Begins,
+                (false, true) => Phase::Ends,
+                // One that was found so has not been begun by any step.
+                (false, false) if !found.serves(cluster, group) => continue,
+                (false, false) => Phase::LastsOn,
+            };
+            let expected_seconds = if phase == Phase::LastsOn { 0 } else { seconds };
+            all.push(Interruption {
+                cluster: cluster.clone(),
+                group: group.clone(),
+                phase,
+                expected_seconds,
+            });
+        }
+        all
+    }
+
     /// Takes note of what a step does: gives back the groups that one node's failure would take down before, amid
     /// or after it, and moves the worlds on. None: the step only looks.
     pub(crate) fn act(&mut self, command: Option<&Command>) -> Result<Vec<Exposure>, Refused> {
@@ -361,6 +401,7 @@ fn releases(payload: &Payload) -> Vec<ReleaseFacts> {
             resumable: matches!(p.content, Content::Packages(_)),
             from_stage: !matches!(&p.content, Content::Media(media) if media.is_empty()),
             stops_product: !p.of_system,
+            alike_in_pools: p.alike_in_pools,
         })
         .collect()
 }

@@ -73,6 +73,8 @@ fn instruction(plan: &Plan, step: &Step) -> Option<String> {
                          answer is `cannot`.";
             Some(typed(node, about, [say.record_place.clone()].into_iter().chain(lines)))
         }
+        Action::Drain { node, .. } => Some(typed(node, "", plan.estate.pool_of(node)?.1.out.clone())),
+        Action::Readmit { node, .. } => Some(typed(node, "", plan.estate.pool_of(node)?.1.r#in.clone())),
         // At the console, with its dialogue.
         Action::Install { node, release } => {
             Some(plan.payload.find(release)?.instruction.replace("{node}", node.as_str()))

@@ -7,7 +7,7 @@ use kaketsugi_world::Command;
 
 use crate::board::Board;
 use crate::sheet::{Draft, Sheet};
-use crate::{Refused, groups, nodes};
+use crate::{Refused, groups, nodes, pools};
 
 /// Brings back what the work on the nodes has moved, stopped and set.
 pub(crate) fn bring_back(sheet: &mut Sheet, board: &mut Board<'_>) -> Result<(), Refused> {
@@ -114,6 +114,11 @@ fn serving(board: &Board<'_>, group: &GroupId) -> Vec<Condition> {
     ]
 }
 
+/// The same of every group of a cluster.
+pub(crate) fn serving_all(board: &Board<'_>) -> Vec<Condition> {
+    board.service_groups().iter().flat_map(|group| serving(board, group)).collect()
+}
+
 /// Looks whether a server that stands alone serves again, before anything else is done.
 pub(crate) fn look_again(sheet: &mut Sheet, board: &mut Board<'_>) -> Result<(), Refused> {
     let exposes = board.act(None)?;
@@ -174,6 +179,7 @@ pub(crate) fn verify(sheet: &mut Sheet, board: &mut Board<'_>) -> Result<(), Ref
                 format!("Look that the services of {cluster} start as before"),
             )
             .expects([Condition::ConfigurationAsBefore { cluster: cluster.clone() }])
+            .expects(pools::at_the_end(board))
             .exposes(exposes)
             .takes(5, 300),
         );

@@ -1,12 +1,12 @@
 //! What happens on a server that stands alone: the installer is run where users are (E03-ALONE, E00-ALONE).
 
 use kaketsugi_estate::{Product, ReleaseState, Role, ServerId};
-use kaketsugi_plan::{Action, Condition, Interruption, Payload, Phase, Recovery, RestartNeed};
+use kaketsugi_plan::{Action, Condition, Payload, Recovery, RestartNeed};
 use kaketsugi_world::Command;
 
 use crate::board::Board;
 use crate::sheet::{Draft, Sheet};
-use crate::{Refused, nodes, order, people};
+use crate::{Refused, nodes, order, people, pools};
 
 /// Runs an installer; it stops the product's services for a while (ALL-SERVICES-STOP).
 pub(crate) fn install(
@@ -17,20 +17,18 @@ pub(crate) fn install(
 ) -> Result<(), Refused> {
     let mut requires = nodes::ready(node, payload);
     requires.extend(people::needed_for_install(board, node, payload));
+    requires.extend(pools::needed_for_install(board, node));
     let seconds = board.profile.expected_seconds.install;
     let half_done = board.release_on(node) == Some(ReleaseState::Partial);
-    let interrupts = match (payload.of_system, half_done) {
-        (true, _) => Vec::new(),
-        (false, false) => cut_off(board, Phase::Whole, seconds),
-        (false, true) => cut_off(board, Phase::Ends, seconds),
-    };
-    let exposes = board.act(Some(&Command::Install {
+    let command = Command::Install {
         node: node.clone(),
         release: payload.id.clone(),
         restart_asked: true,
         // Whoever approves a plan that begins with a half-installed server agrees to its completion.
         agreed: half_done,
-    }))?;
+    };
+    let interrupts = board.interruptions(&command, seconds);
+    let exposes = board.act(Some(&command))?;
     let mut draft = Draft::new(
         Action::Install { node: node.clone(), release: payload.id.clone() },
         format!("Install {} on {node}", payload.title),
@@ -77,8 +75,9 @@ pub(crate) fn restart(
     let Some(need) = nodes::restart_need(board, payload) else { return Ok(()) };
     let when = (need == RestartNeed::IfAsked).then(|| Condition::RestartPending { node: node.clone() });
     let command = Command::Restart { node: node.clone() };
-    let exposes = if when.is_some() { board.act_if_asked(&command) } else { board.act(Some(&command)) }?;
     let seconds = board.profile.expected_seconds.restart;
+    let interrupts = board.interruptions(&command, seconds);
+    let exposes = if when.is_some() { board.act_if_asked(&command) } else { board.act(Some(&command)) }?;
     let rules: &[&str] = match (payload.of_system, board.payload.product) {
         (true, _) => &["KB831464"],
         (false, Product::Exchange2000) => &["E00-ALONE"],
@@ -86,9 +85,12 @@ pub(crate) fn restart(
     };
     let mut draft = Draft::new(Action::Restart { node: node.clone() }, format!("Restart {node}"))
         .requires([Condition::Reached { node: node.clone() }, Condition::NoInstaller { node: node.clone() }])
+        .requires(pools::stays_out(board, node))
         .expects([Condition::Restarted { node: node.clone() }, Condition::Reached { node: node.clone() }])
+        // Whatever took it out of its pool must have outlived the restart.
+        .expects(pools::stays_out(board, node))
         .cites(rules)
-        .interrupts(cut_off(board, Phase::Whole, seconds))
+        .interrupts(interrupts)
         .unreachable(node)
         .exposes(exposes)
         .takes(seconds, 3 * seconds.max(300));
@@ -97,10 +99,4 @@ pub(crate) fn restart(
     }
     sheet.write(draft);
     Ok(())
-}
-
-fn cut_off(board: &Board<'_>, phase: Phase, expected_seconds: u32) -> Vec<Interruption> {
-    let cluster = board.cluster.clone();
-    let cut = |group| Interruption { cluster: cluster.clone(), group, phase, expected_seconds };
-    board.service_groups().into_iter().map(cut).collect()
 }

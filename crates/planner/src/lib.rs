@@ -13,13 +13,16 @@ mod nodes;
 mod order;
 mod payload;
 mod people;
+mod pools;
 mod refuse;
 mod rolling;
 mod sheet;
 
 use std::collections::BTreeSet;
 
-use kaketsugi_estate::{ClusterId, ClusterKind, Estate, Product, ReleaseState, Role, ServerId, Snapshot};
+use kaketsugi_estate::{
+    Cluster, ClusterId, ClusterKind, Estate, Product, ReleaseState, Role, ServerId, Snapshot,
+};
 use kaketsugi_plan::{Actor, Finding, Payload, Plan, RULES_VERSION, Reason, ReasonKind, SCHEMA};
 
 pub use payload::from_catalogue;
@@ -57,9 +60,8 @@ pub fn plan(estate: &Estate, snapshot: &Snapshot, payload: &Payload) -> Result<P
     for board in &mut boards {
         rolling::stage(&mut sheet, board)?;
     }
-    for board in &mut boards {
-        rolling::roll(&mut sheet, board, &mut reasons)?;
-        closing::bring_back(&mut sheet, board)?;
+    for turn in boards.chunk_by_mut(|one, next| one.seen.pool.is_some() && one.seen.pool == next.seen.pool) {
+        pools::mend(&mut sheet, turn, &mut reasons)?;
     }
     // What people take hours for comes before the last look, so that the end of the run is what was looked at.
     people::after(&mut sheet, &mut boards)?;
@@ -84,11 +86,14 @@ pub fn plan(estate: &Estate, snapshot: &Snapshot, payload: &Payload) -> Result<P
 }
 
 /// Clusters and servers that stand alone, in the order in which they are mended: all front-end servers before the first
-/// back-end server (E03-FE-FIRST, E00-FE-FIRST).
+/// back-end server (E03-FE-FIRST, E00-FE-FIRST), and the servers of a pool side by side.
 fn units(estate: &Estate) -> Vec<&ClusterId> {
-    let mut units: Vec<&ClusterId> = estate.clusters.keys().collect();
-    units.sort_by_key(|id| !estate.clusters.get(*id).is_some_and(|unit| order::is_front_end(estate, unit)));
-    units
+    let mut units: Vec<(&ClusterId, &Cluster)> = estate.clusters.iter().collect();
+    units.sort_by_key(|(_, unit)| {
+        let pool = unit.nodes.first().and_then(|server| estate.pool_of(server)).map(|(pool, _)| pool);
+        (!order::is_front_end(estate, unit), pool)
+    });
+    units.into_iter().map(|(id, _)| id).collect()
 }
 
 /// When each step counts as stuck: a machine's by the policy, where its own limit isn't shorter, but never before it had
@@ -123,6 +128,7 @@ fn section(estate: &Estate, payload: &Payload) -> String {
         }
     };
     let kinds: BTreeSet<ClusterKind> = estate.clusters.values().map(|c| c.kind).collect();
+    let fronts = estate.servers.values().any(|s| s.roles.contains(&Role::FrontEnd));
     let small = estate.servers.values().any(|s| s.roles.contains(&Role::SmallBusinessServer));
     let sections: Vec<&str> = [
         (ClusterKind::Windows, "clustered servers"),
@@ -131,6 +137,8 @@ fn section(estate: &Estate, payload: &Payload) -> String {
     .into_iter()
     .filter(|(kind, _)| kinds.contains(kind))
     .map(|(_, section)| section)
+    .chain(fronts.then_some("front-end and back-end servers"))
+    .chain((!estate.pools.is_empty()).then_some("load-balanced front-end servers"))
     .collect();
-    format!("KB 328839, {version}, {}", sections.join(" and "))
+    format!("KB 328839, {version}, {}", sections.join("; "))
 }

@@ -15,7 +15,13 @@ pub(crate) fn next_node(board: &Board<'_>) -> Option<(ServerId, Reason)> {
         (Reverse(half_done), board.service_groups_on(node).len(), board.groups_on(node).len(), node.clone())
     })?;
     let groups = board.service_groups_on(&node);
-    let kind = if board.stands_alone() && board.release_on(&node) != Some(ReleaseState::Partial) {
+    let pool = board.seen.pool.clone().filter(|_| board.release_on(&node) != Some(ReleaseState::Partial));
+    let kind = if let Some(pool) = pool {
+        match board.payload.alike_in_pools {
+            true => ReasonKind::PoolTogether { pool },
+            false => ReasonKind::PoolOneByOne { pool },
+        }
+    } else if board.stands_alone() && board.release_on(&node) != Some(ReleaseState::Partial) {
         ReasonKind::StandsAlone
     } else if board.release_on(&node) == Some(ReleaseState::Partial) {
         ReasonKind::HalfDone

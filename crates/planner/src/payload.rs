@@ -1,8 +1,11 @@
 //! A catalogue entry becomes what a plan freezes.
 
 use kaketsugi_estate::{Estate, Os, Product};
-use kaketsugi_knowledge::{ClusterServiceState, Release, Restart, releases};
+use kaketsugi_knowledge::{ClusterServiceState, Force, Release, Restart, releases, rules};
 use kaketsugi_plan::{Content, Media, Payload, RestartNeed, ServiceNeed};
+
+/// Balanced front ends are upgraded together.
+const TOGETHER: &str = "E03-FE-TOGETHER";
 
 /// Freezes a release of the catalogue for an estate: its media and the releases that come first on its nodes.
 ///
@@ -53,9 +56,20 @@ pub fn from_catalogue(release: &Release, estate: &Estate) -> Option<Payload> {
         instruction: instruction(release, &media),
         content: Content::Media(media),
         of_system,
+        alike_in_pools: alike_in_pools(release, estate),
         first,
         cites: release.references().map(|s| s.id.clone()).collect(),
     })
+}
+
+/// Whether the balanced servers are all taken out, each upgraded, and only then brought back: always where the rule is
+/// required, and else unless somebody waived it.
+fn alike_in_pools(release: &Release, estate: &Estate) -> bool {
+    match rules().get(TOGETHER).and_then(|rule| rule.force_for(release)) {
+        Some(Force::Required) => true,
+        Some(Force::Recommended) => estate.policy.waiver(TOGETHER).is_none(),
+        None => false,
+    }
 }
 
 /// What a person is told, with the installer as they find it: by its path where the estate file names it, else by its

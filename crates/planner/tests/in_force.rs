@@ -5,7 +5,7 @@ mod testkit;
 use std::collections::{BTreeMap, BTreeSet};
 
 use kaketsugi_estate::{NodeState, ReleaseState, Role};
-use testkit::{Pacemaker, alone, exchange, id, together};
+use testkit::{Pacemaker, alone, exchange, id, pooled, together};
 
 /// Where a row acts, by its id.
 type Places = BTreeMap<String, BTreeSet<String>>;
@@ -19,7 +19,8 @@ fn kits() -> Vec<Pacemaker> {
         for fixed in [ReleaseState::Installed, ReleaseState::Absent] {
             let groups = [("EVS1", "NODE1"), ("EVS2", "NODE2")];
             let cluster = exchange(&["NODE1", "NODE2", "NODE3"], &groups, release);
-            let mut kit = together(cluster, alone(&[("FE1", front), ("SBS1", small)], release));
+            let servers = alone(&[("FE1", front), ("FE2", front), ("SBS1", small)], release);
+            let mut kit = together(cluster, pooled(servers, "owa", &["FE1", "FE2"], &[]));
             for server in kit.snapshot.servers.values_mut() {
                 let first: Vec<_> = kit.payload.first.iter().map(|first| first.id.clone()).collect();
                 server.releases.extend(first.into_iter().map(|first| (first, fixed)));

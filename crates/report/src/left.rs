@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use kaketsugi_plan::{Action, Phase, Step};
+use kaketsugi_plan::{Action, Phase, Plan, Step};
 use kaketsugi_run::Run;
 
 /// What is not as it was, in words, by what the journal holds: users that are cut off first. Empty for a run that
@@ -19,7 +19,7 @@ pub fn left(run: &Run) -> Vec<String> {
         let touched = state.attempts > 0 || state.settled;
         if touched {
             users(&mut open, step, state.settled, state.attempts > 0);
-            settings(&mut open, step, state.settled);
+            settings(&mut open, run.plan(), step, state.settled);
         }
     }
     open.into_values().collect()
@@ -46,11 +46,17 @@ fn users(open: &mut BTreeMap<(u8, String), String>, step: &Step, settled: bool, 
     }
 }
 
-fn settings(open: &mut BTreeMap<(u8, String), String>, step: &Step, settled: bool) {
+fn settings(open: &mut BTreeMap<(u8, String), String>, plan: &Plan, step: &Step, settled: bool) {
     let mut changed = |key: &str, text: String| {
         open.insert((1, key.to_owned()), text);
     };
     match &step.action {
+        Action::Drain { node, .. } if plan.estate.pool_of(node).is_some() => {
+            changed(
+                &format!("drain {node}"),
+                format!("{node} was taken out of its pool and serves nobody yet."),
+            );
+        }
         Action::Drain { node, .. } => changed(
             &format!("drain {node}"),
             format!("{node} was put into standby and may carry no groups yet."),

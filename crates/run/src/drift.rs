@@ -176,6 +176,7 @@ mod tests {
             trouble: Vec::new(),
             configuration: Some("c0ffee".into()),
             lock: None,
+            pool: None,
         };
         Snapshot {
             taken_at: kaketsugi_estate::Millis(0),

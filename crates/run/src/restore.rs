@@ -3,7 +3,7 @@
 //! What was installed stays. Groups stay where they are: a group comes online on the node that has it, where its
 //! version allows that.
 
-use kaketsugi_estate::{ClusterId, GroupId, ReleaseId, ReleaseState, ServerId, Snapshot};
+use kaketsugi_estate::{ClusterId, GroupId, NodeState, ReleaseId, ReleaseState, ServerId, Snapshot};
 use kaketsugi_plan::{Action, Answer, Condition, Step};
 
 use crate::Run;
@@ -40,15 +40,36 @@ impl Run {
         seen: &Snapshot,
     ) -> Option<Answer> {
         match condition {
-            // An old node may carry groups as it did before, a new one too; a half-patched one may not.
+            // An old node may carry groups as it did before, a new one too; a half-patched one may not. In a pool only
+            // servers of one version may serve together.
             Condition::Installed { node, release } => {
-                Some(Answer::known(release_on(seen, node, release).map(|s| s != ReleaseState::Partial)))
+                Some(Answer::known(release_on(seen, node, release).map(|state| match state {
+                    ReleaseState::Installed | ReleaseState::Newer => true,
+                    ReleaseState::Partial => false,
+                    ReleaseState::Absent => !self.differs_in_pool(step, node, release, seen),
+                })))
             }
             Condition::GroupVersion { cluster, group, build } => {
                 Some(self.version_fits(seen, cluster, group, build))
             }
             _ if !Self::matters_in_restore(step, condition) => Some(Answer::Yes),
             _ => None,
+        }
+    }
+
+    /// Whether a server without a release would serve beside one with it, once a step has brought a server into its pool:
+    /// it is the one, and another has it and is in, or the other way round.
+    fn differs_in_pool(&self, step: &Step, without: &ServerId, release: &ReleaseId, seen: &Snapshot) -> bool {
+        let Action::Readmit { node: comes, .. } = &step.action else { return false };
+        let Some((_, pool)) = self.plan.estate.pool_of(comes) else { return false };
+        let is_in = |server: &ServerId| {
+            let unit = self.plan.estate.cluster_of(server).and_then(|(id, _)| seen.clusters.get(id));
+            unit.is_some_and(|unit| unit.nodes.get(server).is_some_and(|n| n.state == NodeState::Online))
+        };
+        let has = |server: &ServerId| seen.servers.get(server).is_some_and(|found| found.has(release));
+        match without == comes {
+            true => pool.servers.iter().any(|mate| is_in(mate) && has(mate)),
+            false => is_in(without) && has(comes),
         }
     }
 

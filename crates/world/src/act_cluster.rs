@@ -49,7 +49,8 @@ impl World {
         self.set_standby(node, true);
         self.refresh_members(cluster);
         let Some(known) = self.cluster(cluster) else { return Ok(()) };
-        if known.truth.kind == ClusterKind::Windows {
+        // A pause moves nothing, and a balancer has nothing to say about a server's services.
+        if known.truth.kind != ClusterKind::Pacemaker {
             return Ok(());
         }
         let leaving: Vec<_> = known

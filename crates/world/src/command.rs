@@ -16,9 +16,10 @@ use crate::World;
     reason = "the fields name the cluster, node, group, resources or release of the variant"
 )]
 pub enum Command {
-    /// Pacemaker: standby for good. Windows: pause, which takes no groups away.
+    /// Pacemaker: standby for good. Windows: pause, which takes no groups away. A server of a pool: out of it, also after a
+    /// restart.
     Standby { cluster: ClusterId, node: ServerId },
-    /// Ends standby, or the pause.
+    /// Ends standby, or the pause; a server of a pool: into it.
     Unstandby { cluster: ClusterId, node: ServerId },
     /// Moves a group; Pacemaker: by a constraint that is taken away again at once.
     MoveGroup { cluster: ClusterId, group: GroupId, to: ServerId },

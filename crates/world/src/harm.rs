@@ -3,7 +3,7 @@
 use std::collections::BTreeSet;
 use std::fmt;
 
-use kaketsugi_estate::{GroupId, ReleaseId, ServerId, Setting};
+use kaketsugi_estate::{GroupId, PoolId, ReleaseId, ServerId, Setting};
 use serde::{Deserialize, Serialize};
 
 use crate::World;
@@ -32,6 +32,8 @@ pub enum Harm {
     StartedTwice { group: GroupId, first: ServerId, second: ServerId },
     /// A virtual server was upgraded against E03-EVS-CONDITIONS.
     UpgradedAgainstConditions { group: GroupId, why: UpgradeFlaw },
+    /// The servers of a pool began to answer its users with two versions (E03-FE-TOGETHER, E03-FE-SYNCKEY).
+    PoolOfTwoVersions { pool: PoolId, with: ServerId, without: ServerId, release: ReleaseId },
     /// A setting was put back to something that it was not when it was found.
     SettingLost { node: ServerId, setting: Setting },
 }
@@ -93,6 +95,12 @@ impl fmt::Display for Harm {
             }
             Self::UpgradedAgainstConditions { group, why } => {
                 write!(f, "{group} was upgraded although {why} (E03-EVS-CONDITIONS)")
+            }
+            Self::PoolOfTwoVersions { pool, with, without, release } => {
+                write!(
+                    f,
+                    "{with}, with {release}, and {without}, without it, served the users of {pool} together"
+                )
             }
             Self::SettingLost { node, setting } => {
                 write!(f, "{setting} on {node} was put back to another value than it was found with")

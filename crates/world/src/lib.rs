@@ -27,6 +27,7 @@ mod load;
 mod members;
 mod observe;
 mod pacemaker;
+mod pool;
 mod predict;
 mod settings;
 mod settle;

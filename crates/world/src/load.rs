@@ -43,8 +43,11 @@ impl World {
             .iter()
             .map(|(id, seen)| (id.clone(), Arc::new(cluster(seen, &servers, &facts))))
             .collect();
-        let mut world = Self { facts: Arc::new(facts), servers, clusters, harm: BTreeSet::new() };
+        let mut world =
+            Self { facts: Arc::new(facts), servers, clusters, harm: BTreeSet::new(), mixed: BTreeSet::new() };
         world.find_disabled();
+        // What was found so isn't the doing of anything that happens here.
+        world.mixed = world.mixed_pools().into_keys().collect();
         world
     }
 

@@ -30,17 +30,21 @@ impl World {
 
     /// Groups of users that are online now and would not be if one member failed, by member; members whose failure
     /// takes nothing down are left out. A group that is offline already isn't exposed: it is down. Nor is what a server
-    /// carries that stands alone: at no time of its life could another one take it over.
+    /// carries that stands alone in no pool: at no time of its life could another one take it over.
     #[must_use]
     pub fn exposures(&self, cluster: &ClusterId) -> Vec<(ServerId, Vec<GroupId>)> {
         let mut exposures = Vec::new();
-        if self.cluster(cluster).is_some_and(|c| c.truth.kind == ClusterKind::StandAlone) {
+        let mates = self.pool_mates(cluster);
+        if mates.is_none() && self.cluster(cluster).is_some_and(|c| c.truth.kind == ClusterKind::StandAlone) {
             return exposures;
         }
+        let around = mates.unwrap_or_else(|| vec![cluster]);
         for node in self.members(cluster) {
             let after = self.fault(&Fault::PowerLost { node: node.clone(), returns: false });
-            let groups: Vec<_> =
-                self.serving(cluster).into_iter().filter(|g| !after.serves(cluster, g)).collect();
+            let groups: Vec<_> = around
+                .iter()
+                .flat_map(|id| self.serving(id).into_iter().filter(|g| !after.serves(id, g)))
+                .collect();
             if !groups.is_empty() {
                 exposures.push((node, groups));
             }

@@ -16,6 +16,7 @@ impl World {
                 ClusterKind::StandAlone => stand_alone::settle(self, &id),
             }
         }
+        self.look_at_pools();
     }
 
     /// Starts a node's cluster service.

@@ -5,7 +5,7 @@ use std::hash::{Hash, Hasher};
 use std::sync::Arc;
 
 use kaketsugi_estate::{
-    ClusterId, ClusterSeen, GroupId, Millis, ReleaseId, ResourceId, ServerId, ServerSeen, Setting,
+    ClusterId, ClusterSeen, GroupId, Millis, PoolId, ReleaseId, ResourceId, ServerId, ServerSeen, Setting,
     SettingValue,
 };
 
@@ -21,6 +21,8 @@ pub struct World {
     pub(crate) servers: BTreeMap<ServerId, Arc<Server>>,
     pub(crate) clusters: BTreeMap<ClusterId, Arc<Cluster>>,
     pub(crate) harm: BTreeSet<Harm>,
+    /// Pools that serve with two versions now.
+    pub(crate) mixed: BTreeSet<PoolId>,
 }
 
 impl PartialEq for World {
@@ -28,6 +30,7 @@ impl PartialEq for World {
         self.servers == other.servers
             && self.clusters == other.clusters
             && self.harm == other.harm
+            && self.mixed == other.mixed
             && (Arc::ptr_eq(&self.facts, &other.facts) || self.facts == other.facts)
     }
 }
@@ -40,6 +43,7 @@ impl Hash for World {
         self.servers.hash(state);
         self.clusters.hash(state);
         self.harm.hash(state);
+        self.mixed.hash(state);
     }
 }
 
@@ -75,6 +79,8 @@ pub struct ReleaseFacts {
     pub from_stage: bool,
     /// Whether its installer stops the product's services on a server that stands alone, and starts them again.
     pub stops_product: bool,
+    /// Whether servers of a pool may not serve together while some have it and some don't (E03-FE-TOGETHER).
+    pub alike_in_pools: bool,
 }
 
 /// A server: what a probe on it would see, and what no probe sees.
@@ -155,9 +161,14 @@ impl World {
         self.cluster(cluster)?.truth.groups.get(group)?.owner.as_ref()
     }
 
-    /// Whether every resource of the group that the cluster has to keep online is online, and there is one.
+    /// Whether the users of a group are served: every resource that the cluster has to keep online is online, and there is
+    /// one. Of a server in a pool: whether any server of the pool serves them.
     #[must_use]
     pub fn serves(&self, cluster: &ClusterId, group: &GroupId) -> bool {
+        self.pool_serves(cluster).unwrap_or_else(|| self.is_online(cluster, group))
+    }
+
+    pub(crate) fn is_online(&self, cluster: &ClusterId, group: &GroupId) -> bool {
         self.cluster(cluster)
             .and_then(|c| c.truth.groups.get(group))
             .is_some_and(|g| g.state == kaketsugi_estate::GroupState::Online)
@@ -234,6 +245,7 @@ impl World {
         }
         self.clusters.hash(state);
         self.harm.hash(state);
+        self.mixed.hash(state);
     }
 
     /// Whether the server is a member of the cluster now.

@@ -60,6 +60,7 @@ fn snapshot(kind: ClusterKind, nodes: &[&str], groups: Vec<(&str, GroupSeen)>) -
                 trouble: Vec::new(),
                 configuration: Some("c0ffee".into()),
                 lock: None,
+                pool: None,
             },
         )]),
         evidence: Vec::new(),
@@ -106,6 +107,7 @@ fn release() -> ReleaseFacts {
         resumable: true,
         from_stage: true,
         stops_product: true,
+        alike_in_pools: false,
     }
 }
 
@@ -442,4 +444,55 @@ fn a_server_that_stands_alone_goes_down_with_its_users_and_comes_back_with_them(
     assert_eq!(back.observe().servers[&id::<ServerId>("n1")].cluster_service, None, "it has none");
     let restarted = world.command(&Command::Restart { node: id("n1") }).unwrap();
     assert!(restarted.serves(&id("c"), &id("n1")) && restarted.harm().is_empty());
+}
+
+/// Two servers of a pool.
+fn pooled() -> World {
+    let mut two = stand_alone();
+    let mut second = two.clusters.values().next().unwrap().clone();
+    let group = second.groups.remove(&id::<GroupId>("n1")).unwrap();
+    let group = GroupSeen { owner: Some(id("n2")), ..group };
+    second.groups = [(id("n2"), group)].into();
+    second.nodes = [(id("n2"), NodeSeen { state: NodeState::Online })].into();
+    two.clusters.insert(id("d"), second);
+    let server = two.servers.values().next().unwrap().clone();
+    two.servers.insert(id("n2"), server);
+    two.clusters.values_mut().for_each(|cluster| cluster.pool = Some(id("owa")));
+    World::with_releases(&two, [ReleaseFacts { alike_in_pools: true, ..in_place() }])
+}
+
+#[test]
+fn a_pool_serves_as_long_as_any_of_its_servers_does() {
+    let out = |world: &World, cluster: &str, node: &str| {
+        world.command(&Command::Standby { cluster: id(cluster), node: id(node) }).unwrap()
+    };
+    let serves = |world: &World| (world.serves(&id("c"), &id("n1")), world.serves(&id("d"), &id("n2")));
+    let world = pooled();
+    assert_eq!(world.exposures(&id("c")), [], "another serves");
+    let one = out(&world, "c", "n1");
+    assert_eq!(serves(&one), (true, true));
+    assert_eq!(one.exposures(&id("d")), [(id("n2"), vec![id("n1"), id("n2")])], "the last one");
+    let none = out(&one, "d", "n2");
+    assert_eq!(serves(&none), (false, false), "both run, and nobody is sent to them");
+    let restarted = none.command(&Command::Restart { node: id("n1") }).unwrap();
+    assert_eq!(serves(&restarted), (false, false), "out is out, also after a restart");
+    let back = none.command(&Command::Unstandby { cluster: id("c"), node: id("n1") }).unwrap();
+    assert_eq!(serves(&back), (true, true));
+    assert!(back.harm().is_empty());
+}
+
+#[test]
+fn a_pool_that_begins_to_serve_with_two_versions_is_harm() {
+    let world = pooled();
+    let patched = world.command(&install("n1")).unwrap();
+    assert!(
+        matches!(patched.harm().iter().next(), Some(Harm::PoolOfTwoVersions { .. })),
+        "{:?}",
+        patched.harm()
+    );
+    // What was found so is nobody's doing here.
+    let found =
+        World::with_releases(&patched.observe(), [ReleaseFacts { alike_in_pools: true, ..in_place() }]);
+    let moved = found.command(&Command::Quiet { node: id("n1") }).unwrap();
+    assert!(moved.harm().is_empty(), "{:?}", moved.harm());
 }

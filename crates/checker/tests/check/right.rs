@@ -14,6 +14,14 @@ pub(crate) fn stand_alone(release: &str) -> Plan {
     kaketsugi_planner::plan(&kit.estate, &kit.snapshot, &kit.payload).unwrap()
 }
 
+/// Two front ends of a pool, as the planner plans them; of those that are named as out, the balancer gives none requests.
+pub(crate) fn balanced(release: &str, out: &[&str]) -> Plan {
+    let front: &[kaketsugi_estate::Role] = &[kaketsugi_estate::Role::FrontEnd];
+    let kit = planned::alone(&[("FE1", front), ("FE2", front)], release);
+    let kit = planned::pooled(kit, "owa", &["FE1", "FE2"], out);
+    kaketsugi_planner::plan(&kit.estate, &kit.snapshot, &kit.payload).unwrap()
+}
+
 fn safe(plan: &Plan) -> Verdict {
     let verdict = check(plan, &Bounds::default());
     if let Outcome::Violation(trace) = &verdict.outcome {
@@ -80,6 +88,16 @@ fn the_service_pack_of_exchange_2003() {
 fn a_hotfix_of_exchange_2003() {
     let verdict = safe(&testkit::exchange("exchange-2003-kb916803"));
     shows_enough(&verdict);
+}
+
+/// E03-FE-TOGETHER; one after the other with Exchange 2000 (E00-FE-FIRST).
+#[test]
+fn servers_of_a_pool() {
+    for release in ["exchange-2003-sp2", "exchange-2003-kb916803", "exchange-2000-sp3"] {
+        shows_enough(&safe(&balanced(release, &[])));
+    }
+    safe(&balanced("exchange-2003-sp2", &["FE2"]));
+    safe(&balanced("exchange-2003-sp2", &["FE1", "FE2"]));
 }
 
 #[test]
@@ -152,6 +170,8 @@ fn whatever_a_stopped_run_leaves_behind_can_be_planned_from() {
         testkit::debian(&["n1", "n2", "n3"], ServiceNeed::Either),
         stand_alone("exchange-2003-sp2"),
         stand_alone("exchange-2003-kb916803"),
+        balanced("exchange-2003-sp2", &[]),
+        balanced("exchange-2000-sp3", &[]),
     ] {
         let replan = |now: &kaketsugi_estate::Snapshot| match kaketsugi_planner::plan(
             &plan.estate,

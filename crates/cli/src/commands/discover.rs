@@ -89,6 +89,7 @@ fn empty(name: String) -> Estate {
         name,
         servers: BTreeMap::new(),
         clusters: BTreeMap::new(),
+        pools: Default::default(),
         policy: Policy::default(),
         evidence: Vec::new(),
         media: Vec::new(),

@@ -83,7 +83,10 @@ pub(crate) async fn run(
         operator: &operator,
         patience_seconds_max: Some(STEP_SECONDS_MAX),
     };
-    let code = apply::drive(output, hands, &mut journal, &mut run).await?;
+    let mut code = apply::drive(output, hands, &mut journal, &mut run).await?;
+    if code == Code::Done && !emulation.truth().harm.is_empty() {
+        code = Code::Refused;
+    }
     if !run.begun() {
         journal.discard();
     } else if !output.is_json() {
@@ -96,6 +99,9 @@ pub(crate) async fn run(
         output.text("\nWhat each node and each person were told, in this order:\n");
         for line in emulation.transcript().of_consequence() {
             output.text(&format!("  {}", kaketsugi_transport::sanitize(&line)));
+        }
+        for harm in &emulation.truth().harm {
+            output.note(&format!("What must never happen has happened there: {harm}."));
         }
         output.text(
             "\nEmulated nodes answer as documents say that Windows does. Nothing here was tried on Windows.",
@@ -168,6 +174,8 @@ impl Console {
             Action::UpgradeGroup { group, node, .. } => {
                 Instruction::UpgradeEvs { group: group.to_string(), node: node.to_string() }
             }
+            Action::Drain { node, .. } => Instruction::Balance { node: node.to_string(), requests: false },
+            Action::Readmit { node, .. } => Instruction::Balance { node: node.to_string(), requests: true },
             Action::Restart { node } => Instruction::Restart { node: node.to_string() },
             Action::Attest { .. } => Instruction::Attest { what: step.title.clone() },
             _ => return None,

@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use super::Known;
 use crate::shell::words;
-use crate::spec::Program;
+use crate::spec::{Balancer, Program};
 use crate::table::{Behaviour, Class, Table, Value};
 
 /// A command with its arguments.
@@ -35,6 +35,8 @@ impl Args {
             Known::Word(name) => name.clone(),
             Known::Installer(Program::Hotfix(_)) => "hotfix".into(),
             Known::Installer(Program::ServicePack(_)) => "service-pack".into(),
+            Known::Installer(Program::Balancer(Balancer::State)) => "balancer-state".into(),
+            Known::Installer(Program::Balancer(_)) => "balancer".into(),
             Known::Batch(_) => String::new(),
         };
         let mut given = words(text).into_iter();

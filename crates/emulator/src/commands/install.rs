@@ -116,6 +116,7 @@ async fn install(
         // Virtual servers are upgraded by a step of their own; a server's own object by its set-up.
         state.directory.set(&name, build);
     }
+    state.look_at_pools();
     Ok(restart)
 }
 

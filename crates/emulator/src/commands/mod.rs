@@ -40,6 +40,12 @@ pub(crate) async fn run(shell: &mut Shell, args: Args, fault: Option<FaultKind>)
             shell.done(code);
             return Flow::On;
         }
+        Known::Installer(Program::Balancer(what)) => {
+            let said = shell.shared.lock().balance(&shell.node, *what);
+            shell.print(said);
+            shell.done(0);
+            return Flow::On;
+        }
         // Its dialogue waits on a desktop that nobody sees.
         Known::Installer(Program::ServicePack(_)) => std::future::pending().await,
         Known::Batch(path) => {

@@ -111,7 +111,8 @@ impl Shell {
             "rd" => "rmdir",
             name => name,
         };
-        let real = !matches!(name, "shell" | "hotfix" | "service-pack" | "if");
+        let real =
+            !matches!(name, "shell" | "hotfix" | "service-pack" | "balancer" | "balancer-state" | "if");
         (real && self.shared.table.knows(name)).then(|| commands::Known::Word(name.to_owned()))
     }
 }

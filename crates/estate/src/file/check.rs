@@ -5,7 +5,7 @@ use std::ops::RangeInclusive;
 
 use super::draft::{ClusterDraft, Draft, ServerDraft};
 use super::read::{At, Sink, Span};
-use super::{Code, Mistake, hint, words};
+use super::{Code, Mistake, hint, pools, words};
 use crate::{ClusterKind, GroupId, Product, Role, ServerId, TransportKind};
 
 /// The group that holds the quorum of a Windows cluster; there in every one, whether the file names it or not.
@@ -35,6 +35,7 @@ pub(super) fn check(draft: &Draft, sink: &mut Sink) {
         nodes(cluster, draft, sink);
         owners(cluster, sink);
     }
+    pools::check(draft, |server| homes.contains_key(server), sink);
     rehearsal(draft, sink);
 }
 
@@ -43,6 +44,8 @@ fn names(draft: &Draft, sink: &mut Sink) {
     unique(servers, Code::DuplicateName, "servers", sink);
     let clusters = draft.clusters.iter().filter_map(|c| c.name.as_ref());
     unique(clusters, Code::DuplicateName, "clusters", sink);
+    let pools = draft.pools.iter().filter_map(|p| p.name.as_ref());
+    unique(pools, Code::DuplicateName, "pools", sink);
     for cluster in &draft.clusters {
         let groups = cluster.groups.iter().filter_map(|g| g.name.as_ref());
         unique(groups, Code::DuplicateName, "groups of a cluster", sink);

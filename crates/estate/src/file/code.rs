@@ -82,7 +82,11 @@ codes! {
     NodeTwice = "node-twice",
     /// A server is a node of two clusters.
     NodeInTwoClusters = "node-in-two-clusters",
-    /// A cluster has too few nodes.
+    /// A server is in two pools.
+    ServerInTwoPools = "server-in-two-pools",
+    /// A server that can't be in a pool.
+    PoolDoesNotFit = "pool-does-not-fit",
+    /// A cluster or pool has too few nodes.
     TooFewNodes = "too-few-nodes",
     /// A cluster has too many nodes.
     TooManyNodes = "too-many-nodes",

@@ -6,6 +6,7 @@ use crate::{
     TransportKind,
 };
 
+use super::pools::PoolDraft;
 use super::read::At;
 
 /// A whole file. What is `None` was missing or unreadable, and a mistake says so.
@@ -14,6 +15,7 @@ pub(super) struct Draft {
     pub name: Option<String>,
     pub servers: Vec<ServerDraft>,
     pub clusters: Vec<ClusterDraft>,
+    pub pools: Vec<PoolDraft>,
     pub policy: Policy,
     pub evidence: Vec<EvidenceEntry>,
     pub media: Vec<MediaEntry>,
@@ -97,6 +99,7 @@ impl Draft {
             name: self.name?,
             servers,
             clusters,
+            pools: self.pools.into_iter().map(PoolDraft::finish).collect::<Option<_>>()?,
             policy: self.policy,
             evidence: self.evidence,
             media: self.media,

@@ -11,7 +11,7 @@ use serde_json::Value;
 
 use crate::{
     Account, ClusterId, ClusterKind, DirectoryAccess, EvidenceKind, GroupId, Health, MediaEntry, Os, Policy,
-    Product, RehearsalGroup, RehearsalNode, Role, ServerId, TransportKind,
+    PoolId, Product, RehearsalGroup, RehearsalNode, Role, ServerId, TransportKind,
 };
 
 /// An estate: the servers and clusters that one administrator mends together, and what is allowed.
@@ -28,6 +28,9 @@ pub(super) struct FileForm {
     /// Clusters.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub cluster: Vec<ClusterForm>,
+    /// Pools of load-balanced servers.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub pool: Vec<PoolForm>,
     /// What is allowed, and how cautious a run is.
     #[serde(default)]
     pub policy: Policy,
@@ -124,6 +127,31 @@ pub(super) struct GroupForm {
     /// How to see that its users are served. Without it: the cluster's word is all there is.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub health: Option<Health>,
+}
+
+/// Front-end servers of Exchange that stand alone and serve the same users: a balancer gives each request to one of them.
+#[derive(Debug, Serialize, JsonSchema)]
+#[serde(deny_unknown_fields, rename_all = "kebab-case")]
+#[schemars(rename = "Pool")]
+pub(super) struct PoolForm {
+    /// Its name.
+    pub name: PoolId,
+    /// Its servers, by their names.
+    #[schemars(length(min = 2))]
+    pub servers: Vec<ServerId>,
+    /// Command line on a server that prints `in` where the balancer gives it requests, and `out` where it doesn't. Anything
+    /// else: nobody knows.
+    #[schemars(length(min = 1))]
+    pub state: String,
+    /// Command line on a server that has the balancer give it no more requests, also after a restart. Without it: a
+    /// person sees to it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schemars(length(min = 1))]
+    pub out: Option<String>,
+    /// Command line on a server that has the balancer give it requests again. Without it: a person sees to it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schemars(length(min = 1))]
+    pub r#in: Option<String>,
 }
 
 /// Evidence that the administrator brings along.

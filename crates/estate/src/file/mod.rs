@@ -13,6 +13,7 @@ mod form;
 mod hint;
 mod mistake;
 mod policy;
+mod pools;
 mod read;
 mod sections;
 mod words;

@@ -8,7 +8,7 @@ use toml::de::{DeTable, DeValue};
 
 use super::draft::{ClusterDraft, Draft, GroupDraft, ServerDraft};
 use super::read::{At, Fields, Sink, string, word, wrong_type};
-use super::{Code, Mistake, access, hint, policy, words};
+use super::{Code, Mistake, access, hint, policy, pools, words};
 use crate::{
     Access, Address, EvidenceEntry, Health, InvalidId, MediaEntry, Millis, RehearsalGroup, RehearsalNode,
     ReleaseId, ServerId,
@@ -18,6 +18,7 @@ pub(super) const FILE: &[&str] = &[
     "name",
     "server",
     "cluster",
+    "pool",
     "policy",
     "evidence",
     "media",
@@ -33,7 +34,7 @@ pub(super) const HEALTH: &[&str] = &["command", "timeout-seconds"];
 pub(super) const EVIDENCE: &[&str] = &["kind", "at", "by"];
 pub(super) const MEDIA: &[&str] = &["release", "path", "sha256"];
 pub(super) const REHEARSAL: &[&str] = &["nodes", "groups"];
-pub(super) const REHEARSAL_NODE: &[&str] = &["installed", "asks-for-restart", "hotfixes"];
+pub(super) const REHEARSAL_NODE: &[&str] = &["installed", "asks-for-restart", "out-of-pool", "hotfixes"];
 pub(super) const REHEARSAL_GROUP: &[&str] = &["owner", "version", "storage-groups"];
 
 /// Reads every table of the file.
@@ -55,6 +56,8 @@ pub(super) fn file<'a>(table: &'a DeTable<'a>, rules: policy::Rules<'_>, sink: &
     }
     draft.clusters =
         root.tables("cluster", "cluster", sink).into_iter().filter_map(|v| cluster(v, sink)).collect();
+    draft.pools =
+        root.tables("pool", "pool", sink).into_iter().filter_map(|v| pools::pool(v, sink)).collect();
     if let Some(value) = root.get("policy") {
         draft.policy = policy::policy(value, rules, sink);
     }
@@ -226,6 +229,7 @@ fn rehearsal<'a>(value: &'a Spanned<DeValue<'a>>, draft: &mut Draft, sink: &mut 
         let node = RehearsalNode {
             installed: fields.line("installed", sink).map(|text| text.value),
             asks_for_restart: fields.boolean("asks-for-restart", sink).unwrap_or(false),
+            out_of_pool: fields.boolean("out-of-pool", sink).unwrap_or(false),
             hotfixes: fields.lines("hotfixes", sink).into_iter().map(|text| text.value).collect(),
         };
         draft.rehearsal_nodes.extend(id.map(|id| (id, node)));
@@ -259,7 +263,11 @@ fn names<'a>(fields: &Fields<'a>, key: &str, sink: &mut Sink) -> Vec<(At<String>
 }
 
 /// The `name` of a table, as an id.
-fn name<T: FromStr<Err = InvalidId>>(fields: &Fields<'_>, example: &str, sink: &mut Sink) -> Option<At<T>> {
+pub(super) fn name<T: FromStr<Err = InvalidId>>(
+    fields: &Fields<'_>,
+    example: &str,
+    sink: &mut Sink,
+) -> Option<At<T>> {
     fields.need("name", example, sink)?;
     fields.text("name", sink).and_then(|text| id(&text, sink))
 }

@@ -2,8 +2,8 @@
 
 use jiff::Timestamp;
 
-use super::form::{ClusterForm, EvidenceForm, FileForm, GroupForm, RehearsalForm, ServerForm};
-use crate::{Cluster, ClusterId, ClusterKind, Estate, EvidenceEntry, Role, Server, ServerId};
+use super::form::{ClusterForm, EvidenceForm, FileForm, GroupForm, PoolForm, RehearsalForm, ServerForm};
+use crate::{Cluster, ClusterId, ClusterKind, Estate, EvidenceEntry, Pool, PoolId, Role, Server, ServerId};
 
 /// An estate that no file can hold.
 #[derive(Debug, thiserror::Error)]
@@ -35,6 +35,7 @@ pub fn to_toml(estate: &Estate) -> Result<String, Unwritable> {
             .filter(|(_, cluster)| cluster.kind != ClusterKind::StandAlone)
             .map(|(id, cluster)| self::cluster(id, cluster))
             .collect(),
+        pool: estate.pools.iter().map(|(id, pool)| self::pool(id, pool)).collect(),
         policy: estate.policy.clone(),
         evidence: estate.evidence.iter().map(evidence).collect::<Result<_, _>>()?,
         media: estate.media.clone(),
@@ -84,6 +85,16 @@ fn cluster(id: &ClusterId, cluster: &Cluster) -> ClusterForm {
                 health: group.health.clone(),
             })
             .collect(),
+    }
+}
+
+fn pool(id: &PoolId, pool: &Pool) -> PoolForm {
+    PoolForm {
+        name: id.clone(),
+        servers: pool.servers.clone(),
+        state: pool.state.clone(),
+        out: pool.out.clone(),
+        r#in: pool.r#in.clone(),
     }
 }
 

@@ -93,14 +93,16 @@ fn resources(walk: &Walk<'_>) -> Vec<Found> {
 
 fn not_readmitted(walk: &Walk<'_>) -> Vec<Found> {
     let end = walk.end();
-    let excused = |id: &ServerId| {
-        walk.plan.reasons.iter().any(|r| r.server == *id && r.kind == ReasonKind::StaysInStandby)
-    };
+    let stays = |kind: &ReasonKind| matches!(kind, ReasonKind::StaysInStandby | ReasonKind::StaysOut { .. });
+    let excused = |id: &ServerId| walk.plan.reasons.iter().any(|r| r.server == *id && stays(&r.kind));
     end.nodes
         .iter()
         // A plan that follows another within a run finds in standby what that run drained.
         .filter(|(id, n)| n.drained || walk.plan.parent.is_some() && n.standby && !excused(id))
-        .map(|(id, _)| Found::plan(format!("{id} is still in standby at the end")))
+        .map(|(id, n)| match n.pool {
+            Some(pool) => Found::plan(format!("{id} is still out of {pool} at the end")),
+            None => Found::plan(format!("{id} is still in standby at the end")),
+        })
         .collect()
 }
 
@@ -119,7 +121,10 @@ fn readmit_early(walk: &Walk<'_>) -> Vec<Found> {
 
 fn standby_lifted(walk: &Walk<'_>) -> Vec<Found> {
     let found_so = |cluster: &ClusterId, node: &ServerId| {
-        walk.seen(cluster).and_then(|c| c.nodes.get(node)).is_some_and(|n| n.state == NodeState::Standby)
+        let Some(seen) = walk.seen(cluster) else { return false };
+        // With nobody in it, a pool serves nobody: nobody can mean that to last.
+        let all_out = seen.pool.as_ref().is_some_and(|pool| walk.start().answering(pool).is_empty());
+        seen.nodes.get(node).is_some_and(|n| n.state == NodeState::Standby) && !all_out
     };
     walk.moments()
         .filter(|_| walk.plan.parent.is_none())
@@ -170,7 +175,7 @@ fn health_gate(walk: &Walk<'_>) -> Vec<Found> {
     let mut found = Vec::new();
     for m in walk.moments() {
         for (cluster, group) in m.disrupts(true).into_iter().chain(comes_online(&m)) {
-            if !m.after.groups[&(cluster, group)].serving {
+            if !m.after.served((cluster, group)) {
                 continue;
             }
             let says = |c: &Condition| match c {

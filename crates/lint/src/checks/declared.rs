@@ -68,24 +68,30 @@ fn false_ones(walk: &Walk<'_>) -> Vec<Found> {
 }
 
 fn phases(walk: &Walk<'_>) -> Vec<Found> {
-    // A group that was found half-way, offline on purpose, is in the middle of its interruption.
-    let mut open: BTreeMap<Key<'_>, Option<&Step>> =
-        walk.start().groups.iter().filter(|(_, g)| g.offline).map(|(key, _)| (*key, None)).collect();
+    // A group that was found half-way, offline on purpose, is in the middle of its interruption; so is a pool that nobody
+    // is in.
+    let is_cut_off = |key: Key<'_>| walk.start().pool_of(key).is_some() && !walk.start().served(key);
+    let mut open: BTreeMap<Key<'_>, Option<&Step>> = walk
+        .start()
+        .groups
+        .iter()
+        .filter(|(key, g)| g.offline && walk.start().pool_of(**key).is_none() || is_cut_off(**key))
+        .map(|(key, _)| (*key, None))
+        .collect();
     let mut found = Vec::new();
     for m in walk.moments() {
         for (key, interruption) in declared(m.step) {
-            let Some(after) = m.after.groups.get(&key) else {
+            if !m.after.groups.contains_key(&key) {
                 found.push(Found::at(m.step, format!("no group {} was seen in {}", key.1, key.0)));
                 continue;
-            };
+            }
+            let served = m.after.served(key);
             let is_open = open.contains_key(&key);
             let why = match interruption.phase {
                 Phase::Whole | Phase::Begins if is_open => Some("begins again before it has ended"),
                 Phase::LastsOn | Phase::Ends if !is_open => Some("goes on or ends without having begun"),
-                Phase::Whole | Phase::Ends if !after.serving => {
-                    Some("is said to end, and the group isn't online")
-                }
-                Phase::Begins if after.serving => Some("is said to last on, and the group is online"),
+                Phase::Whole | Phase::Ends if !served => Some("is said to end, and the group isn't online"),
+                Phase::Begins if served => Some("is said to last on, and the group is online"),
                 _ => None,
             };
             if let Some(why) = why {

@@ -1,9 +1,11 @@
 //! The order of E03-CLU-01 to 15, on clusters of Exchange Server 2003.
 
-use kaketsugi_estate::{Product, Role, ServerId};
+use std::collections::BTreeSet;
+
+use kaketsugi_estate::{PoolId, Product, Role, ServerId};
 use kaketsugi_plan::{Action, Condition};
 
-use crate::ledger::is_product_group;
+use crate::ledger::{Ledger, is_product_group};
 use crate::objection::{Check, Cite, Found};
 use crate::walk::{Walk, names};
 
@@ -49,6 +51,13 @@ pub(super) const CHECKS: &[Check] = &[
         hint: "install the release on every front-end server first",
         rule: Cite::exchange("E03-FE-FIRST"),
         find: front_ends_first,
+    },
+    Check {
+        code: "exchange-pool-together",
+        asks: "All servers of a pool are taken out, each is upgraded, and only then are they brought back.",
+        hint: "take all that aren't upgraded out of the pool, upgrade each, and only then bring them back",
+        rule: Cite::exchange("E03-FE-TOGETHER"),
+        find: pool_together,
     },
     Check {
         code: "exchange-version-look",
@@ -168,6 +177,40 @@ fn front_ends_first(walk: &Walk<'_>) -> Vec<Found> {
                 m.step,
                 format!("{} is in front of {node}, and not upgraded then", names(behind)),
             ));
+        }
+    }
+    found
+}
+
+fn pool_together(walk: &Walk<'_>) -> Vec<Found> {
+    if walk.force("E03-FE-TOGETHER").is_none() {
+        return Vec::new();
+    }
+    let pools: BTreeSet<&PoolId> = walk.start().nodes.values().filter_map(|n| n.pool).collect();
+    let of_two = |books: &Ledger<'_>, pool: &PoolId| {
+        let (new, old): (Vec<_>, Vec<_>) =
+            books.answering(pool).into_iter().partition(|server| books.patched(server));
+        !new.is_empty() && !old.is_empty()
+    };
+    let mut found = Vec::new();
+    for m in walk.moments() {
+        for pool in pools.iter().filter(|pool| of_two(m.after, pool) && !of_two(m.before, pool)) {
+            found.push(Found::at(m.step, format!("{pool} serves its users with two versions from then on")));
+        }
+        let (node, still, why) = match &m.step.action {
+            Action::Install { node, release } if *release == walk.plan.payload.id => {
+                (node, false, "isn't upgraded and hasn't been taken out")
+            }
+            Action::Readmit { node, .. } => (node, true, "isn't upgraded yet"),
+            _ => continue,
+        };
+        let pool = m.before.nodes.get(node).and_then(|n| n.pool);
+        let mates = m.before.nodes.iter().filter(|(_, n)| pool.is_some() && n.pool == pool);
+        let behind =
+            mates.filter(|(id, n)| !m.before.patched(id) && (still || !n.standby)).map(|(id, _)| *id);
+        let behind: Vec<&ServerId> = behind.collect();
+        if !behind.is_empty() {
+            found.push(Found::at(m.step, format!("of {node}'s pool, {} {why}", names(behind))));
         }
     }
     found

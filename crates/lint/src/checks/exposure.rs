@@ -6,7 +6,7 @@
 
 use std::collections::BTreeSet;
 
-use kaketsugi_estate::ServerId;
+use kaketsugi_estate::{GroupId, ServerId};
 use kaketsugi_plan::Action;
 
 use crate::ledger::{Key, Ledger, Service};
@@ -61,6 +61,14 @@ fn exposed<'p>(walk: &Walk<'p>, books: &Ledger<'p>, darkly: bool) -> BTreeSet<Pa
             }
         }
     }
+    let pools: BTreeSet<_> = books.nodes.values().filter_map(|n| n.pool).collect();
+    for pool in pools {
+        let answering = books.answering(pool);
+        let [last] = answering.iter().collect::<Vec<_>>()[..] else { continue };
+        exposed.extend(
+            books.groups.keys().filter(|key| books.pool_of(**key) == Some(pool)).map(|key| (*last, *key)),
+        );
+    }
     exposed
 }
 
@@ -70,11 +78,19 @@ fn is_idle(m: &Moment<'_, '_>) -> bool {
 }
 
 fn said<'p>(m: &Moment<'_, 'p>) -> BTreeSet<Pair<'p>> {
-    let cluster_of = |node: &ServerId| m.before.cluster_of(node);
+    // A group is one of the node's own cluster, or one of those that its pool serves.
+    let key = |node: &ServerId, group: &GroupId| {
+        let found = m.before.nodes.get(node)?;
+        let known = m.before.groups.keys().filter(|key| key.1 == group);
+        known.copied().find(|key| match found.pool {
+            Some(pool) => m.before.pool_of(*key) == Some(pool),
+            None => Some(key.0) == found.cluster,
+        })
+    };
     m.step
         .exposes
         .iter()
-        .flat_map(|e| e.groups.iter().filter_map(move |g| Some((&e.node, (cluster_of(&e.node)?, g)))))
+        .flat_map(|e| e.groups.iter().filter_map(move |g| Some((&e.node, key(&e.node, g)?))))
         .collect()
 }
 

@@ -59,11 +59,16 @@ fn missing(step: &Step, conditions: &[Condition], wanted: &[Wanted<'_>]) -> Opti
 }
 
 fn expects(walk: &Walk<'_>) -> Vec<Found> {
-    walk.plan.steps.iter().filter_map(|step| missing(step, &step.expects, &proofs(&step.action))).collect()
+    walk.plan
+        .steps
+        .iter()
+        .filter_map(|step| missing(step, &step.expects, &proofs(walk, &step.action)))
+        .collect()
 }
 
-fn proofs(action: &Action) -> Vec<Wanted<'_>> {
+fn proofs<'p>(walk: &Walk<'p>, action: &'p Action) -> Vec<Wanted<'p>> {
     use Condition as C;
+    let pooled = |node: &ServerId| walk.start().nodes.get(node).is_some_and(|n| n.pool.is_some());
     match action {
         Action::Attest { evidence } => {
             vec![want(
@@ -81,6 +86,7 @@ fn proofs(action: &Action) -> Vec<Wanted<'_>> {
         Action::PutBack { node } => {
             vec![want("the settings are back", move |c| matches!(c, C::PutBack { node: n } if n == node))]
         }
+        Action::Drain { node, .. } if pooled(node) => vec![out(node)],
         Action::Drain { node, .. } => {
             vec![want("the node is empty", move |c| matches!(c, C::NodeEmpty { node: n, .. } if n == node))]
         }
@@ -116,13 +122,21 @@ fn proofs(action: &Action) -> Vec<Wanted<'_>> {
             move |c| matches!(c, C::Installed { node: n, release: r } if n == node && r == release),
         )],
         Action::Restart { node } => {
-            vec![want(
+            let anew = want(
                 "the node has started anew",
                 move |c| matches!(c, C::Restarted { node: n } if n == node),
-            )]
+            );
+            [Some(anew), pooled(node).then(|| out(node))].into_iter().flatten().collect()
         }
         Action::Soak { .. } | Action::Verify { .. } => vec![want("anything is as it should be", |_| true)],
     }
+}
+
+fn out(server: &ServerId) -> Wanted<'_> {
+    want(
+        "the balancer gives the server no requests",
+        move |c| matches!(c, Condition::NodeState { node, state: NodeState::Standby, .. } if node == server),
+    )
 }
 
 fn online(condition: &Condition, node: &ServerId) -> bool {
@@ -160,6 +174,9 @@ fn needs<'p>(walk: &Walk<'p>, m: &Moment<'_, 'p>) -> Vec<Wanted<'p>> {
             if clustered(node) {
                 wanted.push(empty(node));
             }
+            if m.before.nodes.get(node).is_some_and(|n| n.pool.is_some()) {
+                wanted.push(out(node));
+            }
             let running = match walk.plan.payload.find(release).map(|p| p.service) {
                 Some(ServiceNeed::Stopped) => Some(false),
                 Some(ServiceNeed::Running) => Some(true),
@@ -173,7 +190,7 @@ fn needs<'p>(walk: &Walk<'p>, m: &Moment<'_, 'p>) -> Vec<Wanted<'p>> {
             }
             wanted
         }
-        Action::Drain { node, .. } => vec![quorum(node)],
+        Action::Drain { node, .. } if clustered(node) => vec![quorum(node)],
         Action::Move { to, .. } => {
             vec![want("the node that the group goes to is online", move |c| online(c, to))]
         }
@@ -189,6 +206,10 @@ fn others_online(walk: &Walk<'_>) -> Vec<Found> {
         let (Action::Drain { cluster, node } | Action::StopService { cluster, node }) = &m.step.action else {
             continue;
         };
+        // A server that stands alone has no others.
+        if m.before.cluster_of(node).is_none() {
+            continue;
+        }
         // Nodes that were found in standby, or that this plan brings back later, may be named as well.
         let allowed = |id: &ServerId| {
             id == node

@@ -25,6 +25,7 @@ fn exchange_2003_on_servers_that_stand_alone() {
 #[test]
 fn a_server_that_stands_alone_whose_installer_was_cut_off() {
     assert_eq!(said(&kit::alone_half_done()), "");
+    assert_eq!(said(&kit::balanced()), "");
 }
 
 #[test]

@@ -26,7 +26,7 @@ pub(super) fn when_it_stops(page: &mut Page, plan: &Plan) {
         ),
     ]);
     let mut back: Vec<String> = Vec::new();
-    for undone in plan.steps.iter().filter_map(|s| undone(&s.action)) {
+    for undone in plan.steps.iter().filter_map(|s| undone(plan, &s.action)) {
         if !back.contains(&undone) {
             back.push(undone);
         }

@@ -117,7 +117,7 @@ fn entry(plan: &Plan, number: usize, step: &Step) -> Entry {
         "Only if",
         step.when.iter().map(|w| Line::from(format!("{w}; otherwise it is skipped"))).collect(),
     );
-    let why = Line::from(words::purpose(&step.action));
+    let why = Line::from(words::purpose(plan, &step.action));
     let cites = step.cites.iter().map(String::as_str);
     entry.field("Why", vec![if step.cites.is_empty() { why } else { why.then(" ").codes(cites) }]);
     entry.field("Requires", lines(words::conditions(&step.requires)));

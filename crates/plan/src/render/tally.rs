@@ -161,8 +161,11 @@ pub fn by_hand(plan: &Plan, step: &Step) -> bool {
 }
 
 /// Whether a restore takes an action back, and in which words.
-pub(crate) fn undone(action: &Action) -> Option<String> {
+pub(crate) fn undone(plan: &Plan, action: &Action) -> Option<String> {
     match action {
+        Action::Drain { node, .. } if plan.estate.pool_of(node).is_some() => {
+            Some(format!("{node} is in its pool, where all that serve have the same version"))
+        }
         Action::Drain { node, .. } => Some(format!("{node} may carry groups again")),
         Action::Quiet { node } => {
             Some(format!("timers, service starts and failback on {node} are as they were"))

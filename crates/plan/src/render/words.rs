@@ -2,7 +2,7 @@
 
 use kaketsugi_estate::{ClusterKind, Environment, EvidenceKind, Home, Millis, RestartPolicy, TransportKind};
 
-use crate::{Action, Actor, Condition, Phase, ReasonKind, Recovery, Target};
+use crate::{Action, Actor, Condition, Phase, Plan, ReasonKind, Recovery, Target};
 
 /// A duration for people: `45 s`, `2 min`, `2 min 30 s`, `1 h 5 min`. From ten minutes on, seconds are left out.
 #[must_use]
@@ -174,8 +174,14 @@ pub fn home(home: Home) -> &'static str {
 
 /// What a step of this kind is for, in a sentence.
 #[must_use]
-pub fn purpose(action: &Action) -> &'static str {
+pub fn purpose(plan: &Plan, action: &Action) -> &'static str {
     match action {
+        Action::Drain { node, .. } if plan.estate.pool_of(node).is_some() => {
+            "Nobody is sent to a server whose installer is at work."
+        }
+        Action::Readmit { node, .. } if plan.estate.pool_of(node).is_some() => {
+            "The server is upgraded and can serve its users again."
+        }
         Action::Attest { .. } => "Only a person can vouch for this.",
         Action::Stage { .. } => "Nothing is begun anywhere for files that are missing or damaged.",
         Action::Quiet { .. } => "Nothing may move, start or update by itself while the run is at work.",
@@ -257,6 +263,18 @@ pub fn reason(kind: &ReasonKind, last: bool) -> String {
         }
         ReasonKind::FrontEnd => {
             "It is a front-end server: those come before the first back-end server.".into()
+        }
+        ReasonKind::PoolTogether { pool } => format!(
+            "It is balanced in {pool}: its servers are taken out, each is upgraded, and only then are they brought back."
+        ),
+        ReasonKind::PoolOneByOne { pool } => {
+            format!("It is balanced in {pool}, whose other servers serve its users meanwhile.")
+        }
+        ReasonKind::StaysOut { pool } => format!(
+            "It was found out of {pool} and stays so: nobody but you knows why. Bring it in once this plan is through."
+        ),
+        ReasonKind::PoolWasOut { pool } => {
+            format!("No server of {pool} was found in it, so its users are cut off: this one is brought in.")
         }
         ReasonKind::AfterFrontEnds { servers } => {
             let servers: Vec<&str> = servers.iter().map(kaketsugi_estate::ServerId::as_str).collect();

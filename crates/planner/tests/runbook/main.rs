@@ -38,7 +38,7 @@ fn nothing_of_a_plan_is_left_out() {
             for step in &plan.steps {
                 has(step.id.as_str());
                 has(&step.title);
-                has(words::purpose(&step.action));
+                has(words::purpose(&plan, &step.action));
                 step.instruction.iter().flat_map(|i| i.lines()).for_each(|line| has(line.trim()));
                 step.when.iter().for_each(|w| has(&format!("{w}; otherwise it is skipped")));
                 words::conditions(&step.requires).iter().for_each(|c| has(c));

@@ -62,6 +62,7 @@ pub(crate) fn pacemaker(nodes: &[&str], groups: &[(&str, &str)]) -> Pacemaker {
                 groups: BTreeMap::new(),
             },
         )]),
+        pools: Default::default(),
         policy: Policy::default(),
         evidence: Vec::new(),
         media: Vec::new(),
@@ -104,6 +105,7 @@ pub(crate) fn pacemaker(nodes: &[&str], groups: &[(&str, &str)]) -> Pacemaker {
                 trouble: Vec::new(),
                 configuration: Some("c0ffee".into()),
                 lock: None,
+                pool: None,
             },
         )]),
         evidence: Vec::new(),
@@ -125,6 +127,7 @@ pub(crate) fn pacemaker(nodes: &[&str], groups: &[(&str, &str)]) -> Pacemaker {
         one_way: false,
         group_upgrade: false,
         of_system: false,
+        alike_in_pools: false,
         service: ServiceNeed::Either,
         restart: RestartNeed::IfAsked,
         to_build: None,
@@ -151,6 +154,7 @@ pub(crate) fn exchange(nodes: &[&str], groups: &[(&str, &str)], release: &str) -
                 groups: BTreeMap::new(),
             },
         )]),
+        pools: Default::default(),
         policy: Policy::default(),
         evidence: Vec::new(),
         media: Vec::new(),
@@ -220,6 +224,7 @@ pub(crate) fn exchange(nodes: &[&str], groups: &[(&str, &str)], release: &str) -
                 trouble: Vec::new(),
                 configuration: Some("c0ffee".into()),
                 lock: None,
+                pool: None,
             },
         )]),
         evidence: Vec::new(),
@@ -302,13 +307,33 @@ fn unit(name: &str, version: &str) -> ClusterSeen {
         trouble: Vec::new(),
         configuration: Some("c0ffee".into()),
         lock: None,
+        pool: None,
     }
+}
+
+/// Balances these servers in a pool; of those that are named as out, the balancer gives no requests to.
+pub(crate) fn pooled(mut kit: Pacemaker, pool: &str, servers: &[&str], out: &[&str]) -> Pacemaker {
+    let entry = Pool {
+        servers: servers.iter().map(|name| id(name)).collect(),
+        state: r"C:\balancer\state.cmd".into(),
+        out: Some(r"C:\balancer\out.cmd".into()),
+        r#in: Some(r"C:\balancer\in.cmd".into()),
+    };
+    kit.estate.pools.insert(id(pool), entry);
+    for name in servers {
+        let seen = kit.snapshot.clusters.get_mut(&id::<ClusterId>(name)).unwrap();
+        seen.pool = Some(id(pool));
+        let state = if out.contains(name) { NodeState::Standby } else { NodeState::Online };
+        seen.nodes.insert(id(name), NodeSeen { state });
+    }
+    kit
 }
 
 /// What one estate has, and another, in one: of the release that both are for.
 pub(crate) fn together(mut one: Pacemaker, other: Pacemaker) -> Pacemaker {
     one.estate.servers.extend(other.estate.servers);
     one.estate.clusters.extend(other.estate.clusters);
+    one.estate.pools.extend(other.estate.pools);
     one.snapshot.servers.extend(other.snapshot.servers);
     one.snapshot.clusters.extend(other.snapshot.clusters);
     one

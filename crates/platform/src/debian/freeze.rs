@@ -187,6 +187,7 @@ fn payload(
         one_way: false,
         group_upgrade: false,
         of_system: false,
+        alike_in_pools: false,
         service: if touches_stack { ServiceNeed::Stopped } else { ServiceNeed::Either },
         restart: match policy.restart {
             RestartPolicy::IfAsked => RestartNeed::IfAsked,

@@ -62,6 +62,7 @@ pub(crate) fn see(views: &BTreeMap<ServerId, View>, hosts: &BTreeMap<ServerId, S
         nodes,
         configuration: chosen.cib.configuration().map(digest::digest),
         lock: lock_seen(chosen.cib),
+        pool: None,
         trouble: troubles.into_iter().collect(),
     };
     let standby = chosen
@@ -118,6 +119,7 @@ fn unseen(
         trouble: troubles.into_iter().collect(),
         configuration: None,
         lock: None,
+        pool: None,
     }
 }
 

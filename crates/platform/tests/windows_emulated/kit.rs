@@ -112,6 +112,7 @@ fn estate(emulation: &Emulation, release: &str, policy: Policy) -> Estate {
                 groups: BTreeMap::new(),
             },
         )]),
+        pools: Default::default(),
         policy,
         evidence: Vec::new(),
         media: vec![MediaEntry {

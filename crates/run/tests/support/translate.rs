@@ -24,6 +24,7 @@ fn releases(payload: &Payload) -> Vec<ReleaseFacts> {
         resumable: matches!(p.content, Content::Packages(_)),
         from_stage: !matches!(&p.content, Content::Media(media) if media.is_empty()),
         stops_product: !p.of_system,
+        alike_in_pools: p.alike_in_pools,
     };
     payload.first.iter().map(facts).chain([facts(payload)]).collect()
 }

@@ -119,6 +119,7 @@ impl Case {
                     trouble: Vec::new(),
                     configuration: None,
                     lock: None,
+                    pool: None,
                 },
             )]),
             ..Snapshot::default()

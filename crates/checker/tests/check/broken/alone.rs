@@ -1,10 +1,11 @@
 //! Servers that stand alone: what is different where nothing takes over, and the order of front ends and back ends.
 
 use kaketsugi_checker::Broken;
+use kaketsugi_plan::Condition;
 use kaketsugi_world::Harm;
 
 use super::{found, harm, violation};
-use crate::right::stand_alone;
+use crate::right::{balanced, stand_alone};
 use crate::testkit::{careless, find, id, remove, shift};
 
 #[test]
@@ -56,4 +57,45 @@ fn an_installer_that_is_started_again_unasked() {
     let trace = found(&plan, "form-recovery");
     assert!(matches!(harm(&trace), Harm::InstallerTwice { .. }), "{trace}");
     assert_eq!(violation(&plan).violation, trace.violation);
+}
+
+/// FE1 is brought in before FE2 is even taken out.
+#[test]
+fn a_pool_of_two_versions() {
+    let mut plan = balanced("exchange-2003-sp2", &[]);
+    careless(&mut plan);
+    let (back, second) = (find(&plan, "readmit", "FE1"), find(&plan, "install", "FE2"));
+    shift(&mut plan, back, second);
+    let (back, out) = (find(&plan, "readmit", "FE1"), find(&plan, "drain", "FE2"));
+    // All the time FE2 is the only one that serves, and every step says so.
+    let only_one = plan.steps[out].exposes.clone();
+    plan.steps[out..=back].iter_mut().for_each(|step| step.exposes.clone_from(&only_one));
+    shift(&mut plan, out, back);
+    let trace = found(&plan, "exchange-pool-together");
+    assert!(matches!(harm(&trace), Harm::PoolOfTwoVersions { .. }), "{trace}");
+}
+
+/// Nobody says that the pool's users are cut off when its last server is taken out.
+#[test]
+fn a_pool_that_nobody_is_told_of() {
+    let mut plan = balanced("exchange-2003-sp2", &[]);
+    let last = find(&plan, "drain", "FE2");
+    plan.steps[last].interrupts.clear();
+    let trace = found(&plan, "declared-missing");
+    assert!(matches!(&trace.violation.broken, Broken::UndeclaredInterruption { .. }), "{trace}");
+}
+
+#[test]
+fn a_server_that_stays_out_of_its_pool() {
+    let mut plan = balanced("exchange-2003-sp2", &[]);
+    careless(&mut plan);
+    let back = find(&plan, "readmit", "FE2");
+    let only_one = plan.steps[back].exposes.clone();
+    plan.steps[back..].iter_mut().for_each(|step| step.exposes.clone_from(&only_one));
+    remove(&mut plan, back);
+    for step in plan.steps.iter_mut().filter(|step| step.action.only_looks()) {
+        step.expects.retain(|c| !matches!(c, Condition::NodeState { .. }));
+    }
+    let trace = found(&plan, "back-not-readmitted");
+    assert!(trace.to_string().contains("FE2 was online and is in standby"), "{trace}");
 }

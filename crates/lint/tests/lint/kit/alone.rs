@@ -4,9 +4,9 @@ use std::collections::BTreeMap;
 
 use kaketsugi_estate::{
     Cluster, ClusterId, ClusterKind, ClusterSeen, Estate, EvidenceKind, GroupEntry, GroupSeen, GroupState,
-    NodeSeen, NodeState, ReleaseState, ResourceId, ResourceSeen, ResourceState, Role, Snapshot,
+    NodeSeen, NodeState, Pool, PoolId, ReleaseState, ResourceId, ResourceSeen, ResourceState, Role, Snapshot,
 };
-use kaketsugi_plan::{Payload, Plan};
+use kaketsugi_plan::{Payload, Phase, Plan};
 
 use super::estates::{exchange, group, release, server, sp2};
 use super::script::Script;
@@ -111,4 +111,69 @@ fn written(estate: Estate, snapshot: Snapshot) -> Plan {
         s.verify_node(name);
     }
     s.done("KB 328839, Exchange Server 2003, stand-alone servers")
+}
+
+const POOL: [&str; 2] = ["FE1", "FE2"];
+
+/// Service Pack 2 on two front ends that are balanced: both are taken out, each is upgraded, both are brought in.
+pub(crate) fn balanced() -> Plan {
+    let (mut estate, mut snapshot) = exchange("6.5.7226.6");
+    let nodes = std::mem::take(&mut estate.servers).into_values();
+    let seen = std::mem::take(&mut snapshot.servers).into_values();
+    (estate.clusters, snapshot.clusters) = (BTreeMap::new(), BTreeMap::new());
+    let owa = PoolId::new("owa").unwrap();
+    for ((name, mut node), mut seen) in POOL.into_iter().zip(nodes).zip(seen) {
+        node.roles = vec![Role::FrontEnd];
+        seen.cluster_service = None;
+        seen.settings.clear();
+        seen.releases.insert(release("windows-2003-kb831464"), ReleaseState::Installed);
+        estate.servers.insert(server(name), node);
+        snapshot.servers.insert(server(name), seen);
+        let id = ClusterId::new(name).unwrap();
+        let cluster = Cluster {
+            kind: ClusterKind::StandAlone,
+            nodes: vec![server(name)],
+            groups: [(group(name), GroupEntry::default())].into(),
+        };
+        estate.clusters.insert(id.clone(), cluster);
+        snapshot.clusters.insert(id, ClusterSeen { pool: Some(owa.clone()), ..unit(name) });
+    }
+    let pool = Pool {
+        servers: POOL.map(server).to_vec(),
+        state: "s".into(),
+        out: Some("o".into()),
+        r#in: Some("i".into()),
+    };
+    estate.pools.insert(owa, pool);
+    let payload = Payload { alike_in_pools: true, ..fixed() };
+    let mut s = Script::new(estate, snapshot, payload);
+    for kind in [
+        EvidenceKind::TriedInTest,
+        EvidenceKind::ReleaseNotesRead,
+        EvidenceKind::FullBackup,
+        EvidenceKind::ProtectionOff,
+    ] {
+        s.attest(kind);
+    }
+    for name in POOL {
+        s.stage(name, "exchange-2003-sp2");
+    }
+    s.balance("FE1", NodeState::Standby, &POOL, None);
+    // One is left: if it fails, nobody serves the pool.
+    s.exposed("FE2", &POOL);
+    s.balance("FE2", NodeState::Standby, &POOL, Some(Phase::Begins));
+    s.safe();
+    for name in POOL {
+        s.mend_balanced(name, "exchange-2003-sp2", &POOL, Some(Phase::LastsOn));
+    }
+    s.exposed("FE1", &POOL);
+    s.balance("FE1", NodeState::Online, &POOL, Some(Phase::Ends));
+    s.balance("FE2", NodeState::Online, &POOL, None);
+    s.safe();
+    s.attest(EvidenceKind::BackupAfter);
+    for name in POOL {
+        s.look(name);
+        s.verify_node(name);
+    }
+    s.done("KB 328839, Exchange Server 2003, load-balanced front-end servers")
 }

@@ -45,6 +45,7 @@ fn estate(nodes: &[&str], kind: ClusterKind, product: Product, os: Os) -> Estate
         name: "test".into(),
         servers: servers.collect(),
         clusters: BTreeMap::from([(cluster(), Cluster { kind, nodes, groups: BTreeMap::new() })]),
+        pools: Default::default(),
         policy: Policy::default(),
         evidence: Vec::new(),
         media: Vec::new(),
@@ -62,6 +63,7 @@ fn seen(kind: ClusterKind, nodes: &[&str], groups: Vec<(&str, GroupSeen)>) -> Cl
         trouble: Vec::new(),
         configuration: Some("as-it-was".into()),
         lock: None,
+        pool: None,
     }
 }
 
@@ -184,6 +186,7 @@ pub(crate) fn packages() -> Payload {
         one_way: false,
         group_upgrade: false,
         of_system: false,
+        alike_in_pools: false,
         service: ServiceNeed::Either,
         restart: RestartNeed::IfAsked,
         to_build: None,
@@ -204,6 +207,7 @@ fn media(id: &str, title: &str, cite: &str) -> Payload {
         one_way: false,
         group_upgrade: false,
         of_system: false,
+        alike_in_pools: false,
         service: ServiceNeed::Stopped,
         restart: RestartNeed::IfAsked,
         to_build: None,

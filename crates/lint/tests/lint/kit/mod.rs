@@ -9,7 +9,7 @@ mod script;
 use kaketsugi_estate::{EvidenceKind, ReleaseState};
 use kaketsugi_plan::{Plan, Step};
 
-pub(crate) use alone::{alone, alone_half_done};
+pub(crate) use alone::{alone, alone_half_done, balanced};
 pub(crate) use estates::{cluster, exchange, group, hotfix, pacemaker, packages, release, server, sp2};
 use script::Script;
 

@@ -223,6 +223,47 @@ impl Script {
         step.interrupts.push(Interruption { cluster: unit, ..interruption(name, Phase::Whole) });
     }
 
+    /// Takes a server of a pool out of it, or brings it in; the pool's users are cut off from then on, or until then.
+    pub(crate) fn balance(&mut self, name: &str, to: NodeState, pool: &[&str], phase: Option<Phase>) {
+        let (unit, node) = (ClusterId::new(name).unwrap(), server(name));
+        let is = |node: &ServerId, unit: &ClusterId| {
+            vec![Condition::NodeState { cluster: unit.clone(), node: node.clone(), state: to }]
+        };
+        let expects = is(&node, &unit);
+        let action = match to {
+            NodeState::Standby => Action::Drain { cluster: unit, node },
+            _ => Action::Readmit { cluster: unit, node },
+        };
+        let step = self.write(action, Vec::new(), expects);
+        for mate in pool.iter().filter(|_| phase.is_some()) {
+            let unit = ClusterId::new(*mate).unwrap();
+            step.interrupts.extend(
+                phase.map(|phase| Interruption { cluster: unit.clone(), ..interruption(mate, phase) }),
+            );
+        }
+    }
+
+    /// Installs, restarts and looks while nobody is sent to the server.
+    pub(crate) fn mend_balanced(&mut self, name: &str, id: &str, pool: &[&str], phase: Option<Phase>) {
+        let unit = ClusterId::new(name).unwrap();
+        let out = Condition::NodeState { cluster: unit, node: server(name), state: NodeState::Standby };
+        self.install_in_place(name, id);
+        self.restart_in_place(name);
+        for step in self.plan.steps.iter_mut().rev().take(2) {
+            step.interrupts.clear();
+            for mate in pool.iter().filter(|_| phase.is_some()) {
+                let unit = ClusterId::new(*mate).unwrap();
+                let lasts = |phase| Interruption { cluster: unit.clone(), ..interruption(mate, phase) };
+                step.interrupts.extend(phase.map(lasts));
+            }
+            match step.action {
+                Action::Install { .. } => step.requires.push(out.clone()),
+                _ => step.expects.push(out.clone()),
+            }
+        }
+        self.look(name);
+    }
+
     /// Looks whether a server that stands alone serves its users again.
     pub(crate) fn look(&mut self, name: &str) {
         let unit = ClusterId::new(name).unwrap();

@@ -4,7 +4,7 @@ use kaketsugi_estate::{EvidenceKind, GroupState};
 use kaketsugi_plan::{Condition, Phase};
 
 use super::{Mutation, mutation};
-use crate::kit::{alone, alone_half_done, at, group, put_before, remove};
+use crate::kit::{alone, alone_half_done, at, balanced, group, put_before, remove};
 
 pub(super) fn mutations() -> Vec<Mutation> {
     vec![
@@ -46,6 +46,52 @@ pub(super) fn mutations() -> Vec<Mutation> {
         mutation("goal-group-offline", "users who were cut off stay so", alone_half_done, |p| {
             remove(p, "install/FE1/1");
         }),
+        mutation("exchange-pool-together", "one in before the other is upgraded", balanced, |p| {
+            put_before(p, "readmit/FE1/1", "install/FE2/1");
+        }),
+        mutation("exchange-pool-together", "one that is never taken out", balanced, |p| {
+            remove(p, "drain/FE2/1");
+            remove(p, "readmit/FE2/1");
+        }),
+        mutation("exchange-pool-together", "each by itself", balanced, |p| {
+            put_before(p, "drain/FE2/1", "install/FE2/1");
+        }),
+        mutation("declared-missing", "a pool that nobody is told of", balanced, |p| {
+            at(p, "drain/FE2/1").interrupts.clear();
+        }),
+        mutation("declared-missing", "a pool of which half is told", balanced, |p| {
+            at(p, "drain/FE2/1").interrupts.truncate(1);
+        }),
+        mutation("declared-false", "users cut off while another server serves them", balanced, |p| {
+            let begins = at(p, "drain/FE2/1").interrupts.clone();
+            at(p, "drain/FE1/1").interrupts = begins;
+        }),
+        mutation("declared-phase", "cut off although one is in again", balanced, |p| {
+            at(p, "readmit/FE1/1").interrupts.iter_mut().for_each(|i| i.phase = Phase::LastsOn);
+        }),
+        mutation("back-not-readmitted", "one that stays out", balanced, |p| remove(p, "readmit/FE2/1")),
+        mutation("exposure-missing", "the last one in", balanced, |p| {
+            remove(p, "drain/FE2/1");
+            remove(p, "readmit/FE2/1");
+        }),
+        mutation("exposure-false", "one of two that serve", balanced, |p| {
+            let exposes = at(p, "drain/FE2/1").exposes.clone();
+            at(p, "stage/FE1/1").exposes = exposes;
+        }),
+        mutation("proof-missing", "nobody asks the balancer", balanced, |p| {
+            at(p, "drain/FE1/1").expects.clear()
+        }),
+        mutation("proof-missing", "nobody asks the balancer after a restart", balanced, |p| {
+            at(p, "restart/FE1/1").expects.retain(|c| matches!(c, Condition::Restarted { .. }));
+        }),
+        mutation(
+            "proof-look-before",
+            "an installer that doesn't ask whether anybody is sent there",
+            balanced,
+            |p| {
+                at(p, "install/FE1/1").requires.retain(|c| !matches!(c, Condition::NodeState { .. }));
+            },
+        ),
         mutation("fresh-group-state", "services that have failed", alone, |p| {
             let unit = p.snapshot.clusters.values_mut().next().unwrap();
             unit.groups.values_mut().for_each(|g| g.state = GroupState::Failed);

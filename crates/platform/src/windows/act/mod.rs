@@ -10,7 +10,7 @@ use kaketsugi_plan::{Action, Payload};
 
 use super::cluster::{NAME, WindowsCluster};
 use super::names::quoted;
-use super::script::Lines;
+use super::script::{Lines, literal};
 use crate::{Error, Order};
 
 /// Win32 errors that say that it is so already.
@@ -49,11 +49,11 @@ impl WindowsCluster {
                 });
                 verified.is_some() && part.command == verified
             }),
-            // No command line for it was found; pausing is no part of the procedure.
+            // In and out of a pool, by the administrator's own commands.
+            Action::Drain { .. } | Action::Readmit { .. } => true,
+            // No command line for it was found.
             Action::UpgradeGroup { .. }
             | Action::Attest { .. }
-            | Action::Drain { .. }
-            | Action::Readmit { .. }
             | Action::Soak { .. }
             | Action::Verify { .. } => false,
         }
@@ -87,10 +87,28 @@ impl WindowsCluster {
                 Ok(Work { node: to.clone(), lines })
             }
             Action::TakeOffline { .. } | Action::BringOnline { .. } => self.resources(order).await,
+            Action::Drain { node, .. } | Action::Readmit { node, .. } => self.balance(action, node),
             Action::StopService { node, .. } => self.service(order, node, "stop", NOT_STARTED).await,
             Action::StartService { node, .. } => self.service(order, node, "start", ALREADY_RUNNING).await,
             other => Err(Error::NoSuchAction { what: other.name().into(), platform: NAME }),
         }
+    }
+
+    /// What the administrator has for the balancer, in an interpreter of its own: a batch file that is started without one
+    /// never comes back to the line after it.
+    fn balance(&self, action: &Action, node: &ServerId) -> Result<Work, Error> {
+        let pool = self.estate.pool_of(node).map(|(_, pool)| pool);
+        let command = pool.and_then(|pool| match action {
+            Action::Drain { .. } => pool.out.as_deref(),
+            _ => pool.r#in.as_deref(),
+        });
+        let command = command.ok_or_else(|| Error::NoSuchAction {
+            what: format!("{} of {node} by the machine, without a command for its balancer", action.name()),
+            platform: NAME,
+        })?;
+        let mut lines = Lines::default();
+        lines.must(format!("cmd /s /c \"{}\"", literal(command)));
+        Ok(Work { node: node.clone(), lines })
     }
 
     fn name(&self, host: &ServerId, name: &str) -> Result<String, Error> {

@@ -18,6 +18,10 @@ use crate::Error;
 /// The start type of a service that starts with the system.
 const AUTOMATIC: u32 = 2;
 
+/// What a pool's `state` says. Words, because an exit code is also what a command has that isn't there.
+const GIVEN: &str = "in";
+const NOT_GIVEN: &str = "out";
+
 impl WindowsCluster {
     /// Asks a server for the product's services: those that start by themselves, and those that run. None: it can't be
     /// asked.
@@ -30,10 +34,35 @@ impl WindowsCluster {
                     Some(directory) => of_server(directory.as_ref(), server.as_str()).await,
                     None => Default::default(),
                 };
-                Some(learned(cluster, server, resources, build(&object)))
+                let mut learned = learned(cluster, server, resources, build(&object));
+                self.ask_balancer(shell, server, &mut learned.seen).await?;
+                Some(learned)
             }
             Err(_) => None,
         }
+    }
+
+    /// Asks by the administrator's command whether a server of a pool is given requests. None: it can't be asked.
+    async fn ask_balancer(&self, shell: &Shell, server: &ServerId, seen: &mut ClusterSeen) -> Option<()> {
+        let Some((id, pool)) = self.estate.pool_of(server) else { return Some(()) };
+        let said = shell.run(&pool.state).await.ok()?;
+        let state = match said.good().map(str::trim) {
+            Some(word) if word.eq_ignore_ascii_case(GIVEN) => NodeState::Online,
+            Some(word) if word.eq_ignore_ascii_case(NOT_GIVEN) => NodeState::Standby,
+            _ => {
+                let what = format!(
+                    "whether {id} gives {server} requests: `{}` ended with {} and said neither `{GIVEN}` nor `{NOT_GIVEN}`: {}",
+                    pool.state,
+                    said.code,
+                    said.all()
+                );
+                seen.trouble.push(Trouble::Unreadable { what });
+                NodeState::Pending
+            }
+        };
+        seen.nodes.insert(server.clone(), NodeSeen { state });
+        seen.pool = Some(id.clone());
+        Some(())
     }
 
     /// Each with its start type.
@@ -92,6 +121,7 @@ fn learned(
         trouble,
         configuration: Some(hex::encode(Sha256::digest(configuration))),
         lock: None,
+        pool: None,
     };
     Learned { seen, failback: BTreeMap::new() }
 }

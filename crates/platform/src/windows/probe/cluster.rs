@@ -99,6 +99,7 @@ impl WindowsCluster {
                 trouble: Vec::new(),
                 configuration: None,
                 lock: None,
+                pool: None,
             },
             failback: BTreeMap::new(),
         };
@@ -302,6 +303,7 @@ fn empty(cluster: &Cluster, has: Option<bool>, trouble: Vec<Trouble>) -> Learned
         trouble,
         configuration: None,
         lock: None,
+        pool: None,
     };
     Learned { seen, failback: BTreeMap::new() }
 }
