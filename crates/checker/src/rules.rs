@@ -5,8 +5,8 @@ use std::fmt;
 use std::sync::Arc;
 
 use kaketsugi_estate::{
-    ClusterId, EvidenceKind, GroupId, GroupRole, GroupState, NodeState, ReleaseState, ResourceState, Role,
-    ServerId, Snapshot,
+    ClusterId, ClusterKind, EvidenceKind, GroupId, GroupRole, GroupState, NodeState, ReleaseState,
+    ResourceState, Role, ServerId, Snapshot,
 };
 use kaketsugi_plan::render::words;
 use kaketsugi_plan::{Action, Plan, RestartNeed, Step, StepId};
@@ -130,7 +130,10 @@ fn back_end_first(state: &State, step: &Step) -> Option<(ServerId, BTreeSet<Serv
     let plan = state.run.plan();
     let Action::Install { node, release } = &step.action else { return None };
     let is_front_end = |s: &kaketsugi_estate::Server| s.roles.contains(&Role::FrontEnd);
-    if *release != plan.payload.id || plan.estate.servers.get(node).is_some_and(is_front_end) {
+    if *release != plan.payload.id
+        || !plan.payload.front_ends_first
+        || plan.estate.servers.get(node).is_some_and(is_front_end)
+    {
         return None;
     }
     let meant =
@@ -262,8 +265,9 @@ fn as_before(found: &Snapshot, now: &Snapshot, what: &mut Vec<String>) {
 }
 
 fn upgraded(state: &State, now: &Snapshot, what: &mut Vec<String>) {
+    // A hotfix leaves the build in the directory as it is.
     let to = &state.run.plan().payload.to_build;
-    for cluster in now.clusters.values() {
+    for cluster in now.clusters.values().filter(|c| to.is_some() && c.kind == ClusterKind::Windows) {
         for (name, group) in cluster.groups.iter().filter(|(_, g)| g.version.is_some()) {
             if group.version != *to {
                 what.push(format!("{name} is not upgraded"));

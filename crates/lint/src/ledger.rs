@@ -37,6 +37,8 @@ pub(crate) struct Node<'p> {
     pub(crate) quiet: bool,
     pub(crate) staged: BTreeSet<&'p ReleaseId>,
     pub(crate) installed: BTreeSet<&'p ReleaseId>,
+    /// The plan's release was found there by half, and nothing has completed it yet.
+    pub(crate) half_done: bool,
 }
 
 /// A group of a cluster.
@@ -113,6 +115,7 @@ impl<'p> Ledger<'p> {
                         .filter(|(_, s)| matches!(s, ReleaseState::Installed | ReleaseState::Newer))
                         .map(|(release, _)| release)
                         .collect(),
+                    half_done: server.releases.get(&plan.payload.id) == Some(&ReleaseState::Partial),
                 },
             );
         }
@@ -120,9 +123,11 @@ impl<'p> Ledger<'p> {
         for (cluster, seen) in &snapshot.clusters {
             for (id, group) in &seen.groups {
                 let mut opened = opening(plan, group);
-                // An installer that was cut off has stopped what the server carries.
-                opened.offline |=
-                    seen.kind == ClusterKind::StandAlone && !opened.serving && half_done(plan, group);
+                // An installer that was cut off has stopped what the server carries; users need all of it.
+                if seen.kind == ClusterKind::StandAlone && half_done(plan, group) {
+                    opened.serving = group.state == GroupState::Online;
+                    opened.offline = !opened.serving;
+                }
                 groups.insert((cluster, id), opened);
             }
         }
@@ -192,10 +197,15 @@ impl<'p> Ledger<'p> {
                 self.invite(cluster, node);
             }
             Action::Install { node, release } => {
-                self.on(node, |n| _ = n.installed.insert(release));
+                let of_plan = self.plan.payload.id == *release;
+                self.on(node, |n| {
+                    n.installed.insert(release);
+                    n.half_done &= !of_plan;
+                });
                 // At its end the installer starts what it stopped, and what an earlier one left lying.
                 let whole = self.plan.payload.id == *release;
-                for group in self.alone_on(node) {
+                let of_system = self.plan.payload.find(release).is_some_and(|payload| payload.of_system);
+                for group in self.alone_on(node).filter(|_| !of_system) {
                     (group.serving, group.offline) = (group.serving || group.offline, false);
                     group.upgraded |= whole;
                 }
@@ -323,6 +333,11 @@ impl<'p> Ledger<'p> {
     /// Whether a node may carry this group, by the version of what the group carries.
     pub(crate) fn fits(&self, group: &Group<'p>, node: &ServerId) -> bool {
         let payload = &self.plan.payload;
+        // Neither the old version nor the new one.
+        let half_done = self.nodes.get(node).is_some_and(|n| n.half_done);
+        if half_done && payload.group_upgrade && is_product_group(self.plan, group) {
+            return false;
+        }
         match (group.upgraded, self.patched(node)) {
             (true, patched) => patched || !payload.one_way && !payload.group_upgrade,
             // A virtual server that isn't upgraded doesn't come online on a patched node (E03-DIAG-1025).
@@ -370,7 +385,7 @@ impl<'p> Ledger<'p> {
     }
 }
 
-fn half_done(plan: &Plan, group: &GroupSeen) -> bool {
+pub(crate) fn half_done(plan: &Plan, group: &GroupSeen) -> bool {
     let owner = group.owner.as_ref().and_then(|owner| plan.snapshot.servers.get(owner));
     owner.is_some_and(|server| server.releases.values().any(|state| *state == ReleaseState::Partial))
 }

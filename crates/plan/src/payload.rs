@@ -40,6 +40,9 @@ pub struct Payload {
     /// Whether servers of a pool may not serve together while some have it and some don't (E03-FE-TOGETHER).
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     pub alike_in_pools: bool,
+    /// Whether all front-end servers get it before the first back-end server does (E03-FE-FIRST, E00-FE-FIRST).
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub front_ends_first: bool,
     /// Releases that must be on a node before this one, installed while it is drained (831464).
     pub first: Vec<Payload>,
     /// Rules and articles that speak of it.

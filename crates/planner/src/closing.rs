@@ -1,6 +1,6 @@
 //! The end of a cluster's part: groups go home, fail-over is proven, settings are put back; and at the end all is looked at.
 
-use kaketsugi_estate::{ClusterKind, GroupId, NodeState, Product, ServerId};
+use kaketsugi_estate::{ClusterKind, GroupId, GroupState, NodeState, Product, ServerId};
 use kaketsugi_plan::{Action, Condition, Target};
 
 use kaketsugi_world::Command;
@@ -97,7 +97,16 @@ pub(crate) fn verify_all(sheet: &mut Sheet, boards: &mut [Board<'_>]) -> Result<
     for board in boards {
         let installed =
             |node: &ServerId| Condition::Installed { node: node.clone(), release: board.payload.id.clone() };
-        draft = draft.expects(board.all_healthy()).expects(board.seen.nodes.keys().map(installed));
+        // What was found otherwise than well isn't this run's to mend.
+        let was_well = |condition: &Condition| match condition {
+            Condition::Healthy { group, .. } => {
+                board.anything_to_do()
+                    || board.seen.groups.get(group).is_some_and(|g| g.state == GroupState::Online)
+            }
+            _ => true,
+        };
+        let healthy: Vec<Condition> = board.all_healthy().into_iter().filter(was_well).collect();
+        draft = draft.expects(healthy).expects(board.seen.nodes.keys().map(installed));
         draft = draft.exposes(board.act(None)?);
     }
     sheet.write(draft);

@@ -52,7 +52,7 @@ pub fn plan(estate: &Estate, snapshot: &Snapshot, payload: &Payload) -> Result<P
     }
     let (mut boards, mut idle) = (Vec::new(), Vec::new());
     let worlds = board::Worlds::of(snapshot, payload);
-    for cluster in units(estate) {
+    for cluster in units(estate, snapshot) {
         let board = board::Board::new(estate, snapshot, payload, &worlds, cluster)?;
         if board.anything_to_do() { boards.push(board) } else { idle.push(board) }
     }
@@ -87,11 +87,18 @@ pub fn plan(estate: &Estate, snapshot: &Snapshot, payload: &Payload) -> Result<P
 
 /// Clusters and servers that stand alone, in the order in which they are mended: all front-end servers before the first
 /// back-end server (E03-FE-FIRST, E00-FE-FIRST), and the servers of a pool side by side.
-fn units(estate: &Estate) -> Vec<&ClusterId> {
+///
+/// Among them those come first where a release is there by half, since their users may be cut off.
+fn units<'a>(estate: &'a Estate, snapshot: &Snapshot) -> Vec<&'a ClusterId> {
+    let half_done = |server: &ServerId| {
+        let seen = snapshot.servers.get(server);
+        seen.is_some_and(|seen| seen.releases.values().any(|state| *state == ReleaseState::Partial))
+    };
     let mut units: Vec<(&ClusterId, &Cluster)> = estate.clusters.iter().collect();
     units.sort_by_key(|(_, unit)| {
-        let pool = unit.nodes.first().and_then(|server| estate.pool_of(server)).map(|(pool, _)| pool);
-        (!order::is_front_end(estate, unit), pool)
+        let pool = unit.nodes.first().and_then(|server| estate.pool_of(server));
+        let together = pool.map_or(&unit.nodes, |(_, pool)| &pool.servers);
+        (!order::is_front_end(estate, unit), !together.iter().any(half_done), pool.map(|(id, _)| id))
     });
     units.into_iter().map(|(id, _)| id).collect()
 }

@@ -43,7 +43,7 @@ pub(crate) fn is_front_end(estate: &Estate, unit: &Cluster) -> bool {
 pub(crate) fn front_end_rule(board: &Board<'_>) -> Option<&'static str> {
     let mut servers = board.estate.servers.values();
     let there = servers.any(|s| s.roles.contains(&Role::FrontEnd));
-    there.then_some(match board.payload.product {
+    (there && board.payload.front_ends_first).then_some(match board.payload.product {
         Product::Exchange2000 => "E00-FE-FIRST",
         _ => "E03-FE-FIRST",
     })
@@ -60,11 +60,11 @@ pub(crate) fn front_ends_done(board: &Board<'_>, node: &ServerId) -> Vec<Conditi
     }
 }
 
-/// Why a server waits for front-end servers, or is one. None: the estate has none.
+/// Why a server waits for front-end servers, or is one. None: the estate has none, or their order was waived.
 pub(crate) fn of_front_ends(board: &Board<'_>, node: &ServerId) -> Option<ReasonKind> {
     let servers = board.estate.servers.iter().filter(|(_, s)| s.roles.contains(&Role::FrontEnd));
     let front_ends: Vec<ServerId> = servers.map(|(id, _)| id.clone()).collect();
-    match (front_ends.is_empty(), front_ends.contains(node)) {
+    match (front_ends.is_empty() || !board.payload.front_ends_first, front_ends.contains(node)) {
         (true, _) => None,
         (false, true) => Some(ReasonKind::FrontEnd),
         (false, false) => Some(ReasonKind::AfterFrontEnds { servers: front_ends }),

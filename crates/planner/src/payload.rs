@@ -4,9 +4,6 @@ use kaketsugi_estate::{Estate, Os, Product};
 use kaketsugi_knowledge::{ClusterServiceState, Force, Release, Restart, releases, rules};
 use kaketsugi_plan::{Content, Media, Payload, RestartNeed, ServiceNeed};
 
-/// Balanced front ends are upgraded together.
-const TOGETHER: &str = "E03-FE-TOGETHER";
-
 /// Freezes a release of the catalogue for an estate: its media and the releases that come first on its nodes.
 ///
 /// None when the release is for no product of ours.
@@ -56,18 +53,18 @@ pub fn from_catalogue(release: &Release, estate: &Estate) -> Option<Payload> {
         instruction: instruction(release, &media),
         content: Content::Media(media),
         of_system,
-        alike_in_pools: alike_in_pools(release, estate),
+        alike_in_pools: is_asked(release, estate, "E03-FE-TOGETHER"),
+        front_ends_first: ["E03-FE-FIRST", "E00-FE-FIRST"].iter().any(|rule| is_asked(release, estate, rule)),
         first,
         cites: release.references().map(|s| s.id.clone()).collect(),
     })
 }
 
-/// Whether the balanced servers are all taken out, each upgraded, and only then brought back: always where the rule is
-/// required, and else unless somebody waived it.
-fn alike_in_pools(release: &Release, estate: &Estate) -> bool {
-    match rules().get(TOGETHER).and_then(|rule| rule.force_for(release)) {
+/// Whether a rule of the register is asked for a release: where it is required, and else unless somebody waived it.
+fn is_asked(release: &Release, estate: &Estate, rule: &str) -> bool {
+    match rules().get(rule).and_then(|rule| rule.force_for(release)) {
         Some(Force::Required) => true,
-        Some(Force::Recommended) => estate.policy.waiver(TOGETHER).is_none(),
+        Some(Force::Recommended) => estate.policy.waiver(rule).is_none(),
         None => false,
     }
 }

@@ -3,8 +3,8 @@
 use std::collections::BTreeSet;
 
 use kaketsugi_estate::{
-    ClusterKind, Estate, GroupSeen, GroupState, NodeState, Product, ReleaseState, ServerId, ServerSeen,
-    Snapshot, TransportKind, Trouble,
+    ClusterKind, Estate, GroupId, GroupSeen, GroupState, NodeState, Product, ReleaseState, ResourceState,
+    ServerId, ServerSeen, Snapshot, TransportKind, Trouble,
 };
 use kaketsugi_knowledge::{Build, Fit, Installed, releases};
 use kaketsugi_plan::{Finding, Payload};
@@ -173,6 +173,15 @@ fn half_by_hand(findings: &mut Vec<Finding>, estate: &Estate) {
 fn clusters(findings: &mut Vec<Finding>, estate: &Estate, snapshot: &Snapshot) {
     for (id, cluster) in &estate.clusters {
         let Some(seen) = snapshot.clusters.get(id) else {
+            if cluster.kind == ClusterKind::StandAlone {
+                findings.push(finding(
+                    "cluster/unreadable",
+                    format!("what {id} carries could not be read"),
+                    "it gave no answer about Exchange's services",
+                    "Look whether it is reached, and what its messages say.",
+                ));
+                continue;
+            }
             findings.push(finding(
                 "cluster/unreadable",
                 format!("{id} could not be read"),
@@ -220,7 +229,9 @@ fn clusters(findings: &mut Vec<Finding>, estate: &Estate, snapshot: &Snapshot) {
                 // Its installer has stopped what it carries; the plan completes that.
                 continue;
             }
-            if matches!(seen_group.state, GroupState::Failed | GroupState::Pending) {
+            if seen.kind == ClusterKind::StandAlone {
+                services(findings, group, seen_group);
+            } else if matches!(seen_group.state, GroupState::Failed | GroupState::Pending) {
                 findings.push(finding(
                     "cluster/group-not-well",
                     format!("{id}: {group} is {}", seen_group.state),
@@ -228,7 +239,7 @@ fn clusters(findings: &mut Vec<Finding>, estate: &Estate, snapshot: &Snapshot) {
                     "Bring the group online, or take it offline on purpose, then plan again.",
                 ));
             }
-            if seen.kind != ClusterKind::Pacemaker && seen_group.state == GroupState::Offline {
+            if seen.kind == ClusterKind::Windows && seen_group.state == GroupState::Offline {
                 findings.push(finding(
                     "cluster/group-offline",
                     format!("{id}: {group} is offline as a whole"),
@@ -246,6 +257,23 @@ fn clusters(findings: &mut Vec<Finding>, estate: &Estate, snapshot: &Snapshot) {
             }
         }
     }
+}
+
+/// Services of a server that stands alone that start by themselves and don't run: what its users have could not be told
+/// from what the install has broken.
+fn services(findings: &mut Vec<Finding>, server: &GroupId, seen: &GroupSeen) {
+    let still: Vec<&str> =
+        seen.resources.iter().filter(|r| r.state != ResourceState::Online).map(|r| r.id.as_str()).collect();
+    if still.is_empty() {
+        return;
+    }
+    let names = still.join(", ");
+    findings.push(finding(
+        "server/services-stopped",
+        format!("{server}: {names} would start with the system and isn't running"),
+        "after the install nobody could tell whether that is as it was",
+        "Start what is meant to run, and set the start type of the rest to manual, then plan again.",
+    ));
 }
 
 /// Whether a release is half installed on the group's owner.

@@ -4,7 +4,7 @@ mod testkit;
 
 use std::collections::BTreeSet;
 
-use kaketsugi_estate::{GroupState, ReleaseState, ResourceState, Role, ServerId};
+use kaketsugi_estate::{GroupState, ReleaseState, ResourceState, Role, ServerId, Waiver};
 use kaketsugi_plan::{Action, Condition, Phase, Plan};
 use testkit::{Pacemaker, alone, exchange, id, together, transcript};
 
@@ -129,6 +129,51 @@ fn front_ends_come_first_whatever_they_are_called() {
     assert!(cited(&self::plan(&of_2000)).contains("E00-FE-FIRST"));
 }
 
+/// For hotfixes, and with Exchange 2000, the order is a recommendation.
+#[test]
+fn a_waiver_of_the_order_is_heard() {
+    for (release, rule) in [("exchange-2000-sp3", "E00-FE-FIRST"), ("exchange-2003-kb916803", "E03-FE-FIRST")]
+    {
+        let mut kit = alone(&[("A", &[]), ("B", FRONT)], release);
+        kit.estate.policy.waivers.push(Waiver {
+            rule: rule.into(),
+            by: "K. Sato".into(),
+            reason: "no Outlook Web Access here".into(),
+        });
+        let known = kaketsugi_knowledge::releases().resolve(release).unwrap();
+        kit.payload = kaketsugi_planner::from_catalogue(&known, &kit.estate).unwrap();
+        let plan = plan(&kit);
+        let waits =
+            plan.steps.iter().flat_map(|s| &s.requires).any(|c| matches!(c, Condition::Installed { .. }));
+        assert!(!waits && !cited(&plan).contains(rule), "{release}");
+    }
+}
+
+/// Its users are cut off: among back ends it comes first.
+#[test]
+fn a_half_done_back_end_comes_before_the_others() {
+    let mut kit = alone(&[("A", &[]), ("C", &[]), ("F", FRONT)], "exchange-2003-sp2");
+    let release = kit.payload.id.clone();
+    let seen = kit.snapshot.servers.get_mut(&id::<ServerId>("C")).unwrap();
+    seen.releases.insert(release, ReleaseState::Partial);
+    assert_eq!(installs(&plan(&kit)), ["F", "C", "A"]);
+}
+
+/// What would start with the system and doesn't run can't be told from what the install breaks.
+#[test]
+fn a_service_that_should_run_is_named() {
+    let mut kit = alone(&[("EXCH1", &[])], "exchange-2003-sp2");
+    let unit = kit.snapshot.clusters.values_mut().next().unwrap();
+    for group in unit.groups.values_mut() {
+        group.resources[0].state = ResourceState::Offline;
+        group.state = GroupState::Partial;
+    }
+    let refused = kaketsugi_planner::plan(&kit.estate, &kit.snapshot, &kit.payload).unwrap_err();
+    let [finding] = &refused.findings[..] else { panic!("{:?}", refused.findings) };
+    assert_eq!(finding.code, "server/services-stopped");
+    assert!(finding.symptom.contains("SMTPSVC"), "{}", finding.symptom);
+}
+
 #[test]
 fn front_ends_come_before_a_cluster_and_before_half_done_back_ends() {
     let release = "exchange-2003-sp2";
@@ -185,9 +230,9 @@ fn a_half_done_server_is_completed() {
     // Without an installer to blame nobody knows why they lie still.
     let seen = kit.snapshot.servers.get_mut(&id::<ServerId>("EXCH1")).unwrap();
     seen.releases.insert(kit.payload.id.clone(), ReleaseState::Absent);
-    assert_eq!(refused(&kit), ["cluster/group-offline"]);
-    services(&mut kit, ResourceState::Failed, GroupState::Failed);
-    assert_eq!(refused(&kit), ["cluster/group-not-well"]);
+    assert_eq!(refused(&kit), ["server/services-stopped"]);
+    services(&mut kit, ResourceState::Pending, GroupState::Pending);
+    assert_eq!(refused(&kit), ["server/services-stopped"]);
 }
 
 #[test]

@@ -83,7 +83,9 @@ fn server(id: &ServerId, seen: &ServerSeen, snapshot: &Snapshot) -> Server {
     let in_cluster = snapshot.clusters.values().find_map(|c| Some((c, c.nodes.get(id)?.state)));
     let state = in_cluster.map(|(_, state)| state);
     let member = state.is_some_and(is_member);
-    let service = seen.cluster_service.unwrap_or(member);
+    // A server that stands alone may have a cluster service all the same, stopped: nothing hangs on it.
+    let alone = in_cluster.is_some_and(|(cluster, _)| cluster.kind == ClusterKind::StandAlone);
+    let service = seen.cluster_service.filter(|_| !alone).unwrap_or(member);
     Server {
         truth: seen.clone(),
         // A server that doesn't answer us and is a member of its cluster runs.

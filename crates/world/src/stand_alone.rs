@@ -1,7 +1,8 @@
 //! One server by itself: nothing takes over what it carries, and an installer works on it in place.
 //!
 //! Documented (KB 328839, ALL-SERVICES-STOP): the installer stops the product's services and they are back at its end.
-//! Our reading: the services start with the system, and don't while a release is half installed.
+//! Our reading: the services start with the system, and don't while a release is half installed; one that was found
+//! running all the same runs until something stops it.
 
 use kaketsugi_estate::{
     ClusterId, ClusterKind, GroupRole, GroupSeen, ReleaseId, ReleaseState, ResourceState, ServerId,
@@ -53,7 +54,10 @@ fn settled(world: &World, id: &ClusterId, name: &kaketsugi_estate::GroupId, grou
             false => ResourceState::Offline,
             // An installer of the operating system leaves them alone; whoever is at work on them has stopped them.
             true if server.installing.is_some() => resource.state,
-            true if broken || half_done => ResourceState::Failed,
+            // A service that can't start is stopped, as far as anybody sees.
+            true if broken => ResourceState::Offline,
+            // What was found running goes on until something stops it.
+            true if half_done && resource.state != ResourceState::Online => ResourceState::Offline,
             true => ResourceState::Online,
         };
     }

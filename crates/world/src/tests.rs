@@ -422,9 +422,9 @@ fn a_fix_of_the_system_leaves_what_a_server_carries_alone() {
 fn what_an_installer_left_half_done_in_place_runs_only_when_it_is_whole() {
     let world = World::with_releases(&stand_alone(), [in_place()]);
     let halfway = world.mishap(&install("n1"), Mishap::FailsHalfway).unwrap();
-    assert_eq!(state(&halfway, "n1"), GroupState::Failed);
+    assert_eq!(state(&halfway, "n1"), GroupState::Offline);
     let again = halfway.command(&Command::Restart { node: id("n1") }).unwrap();
-    assert_eq!(state(&again, "n1"), GroupState::Failed, "a restart doesn't mend it");
+    assert_eq!(state(&again, "n1"), GroupState::Offline, "a restart doesn't mend it");
     let unasked = again.command(&install("n1")).unwrap();
     assert!(unasked.harm().iter().any(|h| matches!(h, Harm::InstallerTwice { .. })), "{:?}", unasked.harm());
     let Command::Install { node, release, restart_asked, .. } = install("n1") else { return };

@@ -90,6 +90,30 @@ fn a_hotfix_of_exchange_2003() {
     shows_enough(&verdict);
 }
 
+/// A power cut amid a service pack: what needs no Exchange runs again, the store doesn't. And a hotfix that was cut off,
+/// with everything running; and a cluster service that nobody uses.
+#[test]
+fn servers_as_power_cuts_leave_them() {
+    use kaketsugi_estate::{GroupState, ReleaseState, ResourceState};
+    for (release, still) in [("exchange-2003-sp2", 2), ("exchange-2003-kb916803", 0)] {
+        let mut kit = planned::alone(&[("A", &[]), ("B", &[])], release);
+        let id = kit.payload.id.clone();
+        for seen in kit.snapshot.servers.values_mut() {
+            seen.cluster_service = Some(false);
+            seen.releases.insert(id.clone(), ReleaseState::Partial);
+        }
+        for unit in kit.snapshot.clusters.values_mut() {
+            for group in unit.groups.values_mut() {
+                group.resources.iter_mut().rev().take(still).for_each(|r| r.state = ResourceState::Offline);
+                group.state = if still > 0 { GroupState::Partial } else { GroupState::Online };
+            }
+        }
+        let plan = kaketsugi_planner::plan(&kit.estate, &kit.snapshot, &kit.payload).unwrap();
+        assert_eq!(kaketsugi_lint::lint(&plan), [], "{release}");
+        safe(&plan);
+    }
+}
+
 /// E03-FE-TOGETHER; one after the other with Exchange 2000 (E00-FE-FIRST).
 #[test]
 fn servers_of_a_pool() {
@@ -178,7 +202,10 @@ fn whatever_a_stopped_run_leaves_behind_can_be_planned_from() {
             now,
             &plan.payload,
         ) {
-            Ok(plan) => Ok((!plan.steps.is_empty()).then_some(plan)),
+            Ok(plan) => match kaketsugi_lint::lint(&plan).first() {
+                Some(objection) => Err(objection.to_string()),
+                None => Ok((!plan.steps.is_empty()).then_some(plan)),
+            },
             Err(refused) => Err(format!("{:#?}", refused.findings)),
         };
         let verdict = kaketsugi_checker::check_with(&plan, &Bounds::default(), &replan);

@@ -132,6 +132,7 @@ pub(crate) fn debian_with(nodes: &[&str], groups: &[&str], service: ServiceNeed)
         group_upgrade: false,
         of_system: false,
         alike_in_pools: false,
+        front_ends_first: false,
         service,
         restart: RestartNeed::IfAsked,
         to_build: None,

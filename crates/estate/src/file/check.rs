@@ -134,6 +134,10 @@ fn roles(server: &ServerDraft, clustered: bool, sink: &mut Sink) {
             (Role::Mailbox | Role::FrontEnd | Role::SmallBusinessServer, Some(Product::Debian)) => {
                 ("`mailbox` and `front-end` are roles of Exchange", "leave `roles` out for other products")
             }
+            (Role::FrontEnd, _) if clustered => (
+                "a front-end server holds no mailboxes and is no node of a cluster",
+                "leave the role out, or take the server out of its cluster",
+            ),
             (Role::SmallBusinessServer, _) if clustered => (
                 "a Small Business Server stands alone",
                 "leave the role out, or take the server out of its cluster",

@@ -1,10 +1,10 @@
 //! Does all come back: nodes, services, settings, and the users' trust in a patched node?
 
-use kaketsugi_estate::{ClusterId, NodeState, ResourceState, ServerId};
+use kaketsugi_estate::{ClusterId, ClusterKind, NodeState, ResourceState, ServerId};
 use kaketsugi_plan::{Action, Condition, ReasonKind};
 
 use crate::checks::install::takes_something_out;
-use crate::ledger::Service;
+use crate::ledger::{Service, half_done};
 use crate::objection::{Check, Cite, Found};
 use crate::walk::{Moment, Walk, has_work, names};
 
@@ -80,8 +80,10 @@ fn resources(walk: &Walk<'_>) -> Vec<Found> {
             if !forgotten.is_empty() {
                 found.push(Found::at(step, format!("in {group} it leaves {} offline", names(forgotten))));
             }
-            // A group that was found taken offline for its upgrade is meant to be online as a whole.
-            let half_way = was(true).all(|r| r.kept_online);
+            // A group that was found taken offline for its upgrade is meant to be online as a whole; so is what an
+            // installer that was cut off has stopped on a server that stands alone.
+            let alone = walk.seen(cluster).is_some_and(|c| c.kind == ClusterKind::StandAlone);
+            let half_way = was(true).all(|r| r.kept_online) || alone && half_done(walk.plan, seen);
             let new: Vec<_> = was(false).map(|r| &r.id).filter(|id| online.contains(id)).collect();
             if !half_way && !new.is_empty() {
                 found.push(Found::at(step, format!("in {group} it brings {} online", names(new))));

@@ -104,7 +104,11 @@ fn files(page: &mut Page, plan: &Plan, payload: &Payload, media: &[Media]) {
             let now = group.version.as_deref()?;
             Some(vec![Line::default().code(id.as_str()), format!("{now} → {build}").into()])
         });
-        let what = if super::head::alone(plan) { "Server" } else { "Virtual server" };
+        let what = if plan.estate.servers.keys().all(|id| plan.estate.stands_alone(id)) {
+            "Server"
+        } else {
+            "Virtual server"
+        };
         page.table(&[what, "Build in the directory"], groups.collect());
     }
     if media.is_empty() {

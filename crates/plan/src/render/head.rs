@@ -124,19 +124,7 @@ pub(super) fn summary(page: &mut Page, plan: &Plan) {
                 per_group(plan)
             },
         ),
-        Field::one(
-            "At risk",
-            if alone(plan) {
-                "every server: nobody takes over what one carries, so if it fails its users are cut off until it is back"
-                    .into()
-            } else if at_risk.is_empty() {
-                "no group: at every step any one node may fail, and another carries its groups".into()
-            } else {
-                let mut groups: Vec<&str> = at_risk.iter().map(|r| r.group.as_str()).collect();
-                groups.dedup();
-                format!("{}: see “If a node fails meanwhile”", words::and(&groups))
-            },
-        ),
+        Field::one("At risk", risk(plan, at_risk.iter().map(|r| r.group.as_str()).collect())),
         Field::one(
             "No way back",
             match no_return.as_slice() {
@@ -150,9 +138,34 @@ pub(super) fn summary(page: &mut Page, plan: &Plan) {
     no_way_back(page, plan, &no_return);
 }
 
-/// Whether all servers stand alone.
-pub(super) fn alone(plan: &Plan) -> bool {
-    plan.estate.clusters.values().all(|cluster| cluster.kind == ClusterKind::StandAlone)
+/// Servers that stand alone in no pool: at no time does anybody take over what they carry.
+pub(super) fn lone(plan: &Plan) -> Vec<&str> {
+    let alone = plan.estate.servers.keys().filter(|id| plan.estate.stands_alone(id));
+    alone.filter(|id| plan.estate.pool_of(id).is_none()).map(ServerId::as_str).collect()
+}
+
+/// Whose users one failure would cut off.
+fn risk(plan: &Plan, mut groups: Vec<&str>) -> String {
+    groups.dedup();
+    let lone = lone(plan);
+    let alone = match lone.len() {
+        0 => None,
+        all if all == plan.estate.servers.len() => Some(
+            "every server: nobody takes over what one carries, so if it fails its users are cut off until it is back"
+                .to_owned(),
+        ),
+        _ => Some(format!(
+            "{}: nobody takes over what stands alone, so if it fails its users are cut off until it is back",
+            words::and(&lone)
+        )),
+    };
+    let listed =
+        (!groups.is_empty()).then(|| format!("{}: see “If a node fails meanwhile”", words::and(&groups)));
+    let said: Vec<String> = [alone, listed].into_iter().flatten().collect();
+    match said.is_empty() {
+        true => "no group: at every step any one node may fail, and another carries its groups".into(),
+        false => said.join("; "),
+    }
 }
 
 fn numbered(plan: &Plan, pick: impl Fn(&crate::Step) -> bool) -> Vec<usize> {

@@ -52,7 +52,8 @@ fn remarks(step: &Step) -> String {
 /// Every step in full, by chapter.
 pub(super) fn all(page: &mut Page, plan: &Plan) {
     page.heading("The steps");
-    let fails = if super::head::alone(plan) { "" } else { ", and any one node may fail meanwhile" };
+    let fails =
+        if !super::head::lone(plan).is_empty() { "" } else { ", and any one node may fail meanwhile" };
     page.text(format!(
         "They are carried out one after the other. A step begins only when all that it requires holds, and the next \
          one only when this one is proven done; what can't be learned counts as not holding. Otherwise the run stops \

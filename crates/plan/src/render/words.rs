@@ -245,7 +245,7 @@ pub fn reason(kind: &ReasonKind, last: bool) -> String {
     match kind {
         ReasonKind::CarriesNothing => "It carries nothing when its turn comes, so users don't notice.".into(),
         ReasonKind::HalfDone => {
-            "The release is there by half: it is completed before another server is touched.".into()
+            "The release is there by half: it is completed as early as the order allows.".into()
         }
         ReasonKind::FewestGroups { groups } if last => {
             format!("It carries {}, and is the last that is left.", names(groups))

@@ -128,6 +128,7 @@ pub(crate) fn pacemaker(nodes: &[&str], groups: &[(&str, &str)]) -> Pacemaker {
         group_upgrade: false,
         of_system: false,
         alike_in_pools: false,
+        front_ends_first: false,
         service: ServiceNeed::Either,
         restart: RestartNeed::IfAsked,
         to_build: None,

@@ -188,6 +188,7 @@ fn payload(
         group_upgrade: false,
         of_system: false,
         alike_in_pools: false,
+        front_ends_first: false,
         service: if touches_stack { ServiceNeed::Stopped } else { ServiceNeed::Either },
         restart: match policy.restart {
             RestartPolicy::IfAsked => RestartNeed::IfAsked,

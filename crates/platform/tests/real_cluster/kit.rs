@@ -261,6 +261,7 @@ pub(crate) fn no_payload() -> Payload {
         group_upgrade: false,
         of_system: false,
         alike_in_pools: false,
+        front_ends_first: false,
         service: kaketsugi_plan::ServiceNeed::Either,
         restart: kaketsugi_plan::RestartNeed::Never,
         to_build: None,

@@ -10,9 +10,9 @@ use kaketsugi_estate::{
 use sha2::{Digest, Sha256};
 
 use super::super::cluster::WindowsCluster;
-use super::super::shell::Shell;
+use super::super::shell::{Shell, waits};
 use super::cluster::{Learned, build, of_server};
-use super::settings;
+use super::settings::{self, Asked, RUNNING, STOPPED};
 use crate::Error;
 
 /// The start type of a service that starts with the system.
@@ -23,22 +23,28 @@ const GIVEN: &str = "in";
 const NOT_GIVEN: &str = "out";
 
 impl WindowsCluster {
-    /// Asks a server for the product's services: those that start by themselves, and those that run. None: it can't be
-    /// asked.
+    /// Asks a server for the product's services that start by themselves. None: a person has yet to bring the answer.
     pub(super) async fn ask_alone(&self, cluster: &Cluster) -> Option<Learned> {
         let server = cluster.nodes.first()?;
         let shell = self.shell(server).ok()?;
         match self.services(shell, cluster).await {
-            Ok(resources) => {
+            Ok((resources, trouble)) => {
                 let object = match &self.directory {
                     Some(directory) => of_server(directory.as_ref(), server.as_str()).await,
                     None => Default::default(),
                 };
                 let mut learned = learned(cluster, server, resources, build(&object));
+                learned.seen.trouble.extend(trouble);
                 self.ask_balancer(shell, server, &mut learned.seen).await?;
                 Some(learned)
             }
-            Err(_) => None,
+            Err(why) if waits(&why) => None,
+            Err(why) => {
+                let mut learned = learned(cluster, server, Vec::new(), None);
+                learned.seen.trouble =
+                    vec![Trouble::Unreadable { what: format!("Exchange's services: {why}") }];
+                Some(learned)
+            }
         }
     }
 
@@ -65,43 +71,52 @@ impl WindowsCluster {
         Some(())
     }
 
-    /// Each with its start type.
-    async fn services(&self, shell: &Shell, cluster: &Cluster) -> Result<Vec<(ResourceSeen, u32)>, Error> {
+    /// Those that start by themselves, and what of them could not be told. The others come and go as they are needed.
+    async fn services(
+        &self,
+        shell: &Shell,
+        cluster: &Cluster,
+    ) -> Result<(Vec<ResourceSeen>, Vec<Trouble>), Error> {
         let known = self.profile(cluster).map(|profile| profile.resources.as_slice()).unwrap_or_default();
         let asked = join_all(known.iter().map(|resource| async move {
             let name = resource.resource_type.as_str();
-            Ok::<_, Error>((name, settings::service(shell, name).await?))
+            Ok::<_, Error>((name, settings::ask(shell, name).await?))
         }));
-        let mut services = Vec::new();
+        let (mut services, mut trouble) = (Vec::new(), Vec::new());
         for answer in asked.await {
-            let (name, Some(service)) = answer? else { continue };
+            let (name, asked) = answer?;
+            let state = match asked {
+                Asked::There { start: AUTOMATIC, state } => state,
+                Asked::There { .. } | Asked::Missing => continue,
+                Asked::Unreadable(said) => {
+                    trouble.push(Trouble::Unreadable { what: format!("the service {name}: {said}") });
+                    continue;
+                }
+            };
             let Ok(id) = ResourceId::new(name) else { continue };
-            if service.start != AUTOMATIC && !service.running {
-                continue;
-            }
-            let state = if service.running { ResourceState::Online } else { ResourceState::Offline };
-            let seen = ResourceSeen { id, kind: name.to_owned(), state, kept_online: false };
-            services.push((seen, service.start));
+            services.push(ResourceSeen {
+                id,
+                kind: name.to_owned(),
+                state: of_number(state),
+                kept_online: false,
+            });
         }
-        Ok(services)
+        Ok((services, trouble))
     }
 }
 
 fn learned(
     cluster: &Cluster,
     server: &ServerId,
-    services: Vec<(ResourceSeen, u32)>,
+    resources: Vec<ResourceSeen>,
     version: Option<String>,
 ) -> Learned {
-    let mut configuration = String::new();
-    for (service, start) in &services {
-        configuration.push_str(&format!("{}\t{start}\n", service.id));
-    }
-    let trouble = match services.is_empty() {
+    let configuration: String =
+        resources.iter().map(|service| format!("{}\t{AUTOMATIC}\n", service.id)).collect();
+    let trouble = match resources.is_empty() {
         true => vec![Trouble::Unreadable { what: "Exchange's services: none was found".into() }],
         false => Vec::new(),
     };
-    let resources: Vec<ResourceSeen> = services.into_iter().map(|(service, _)| service).collect();
     let group = GroupSeen {
         role: GroupRole::Service,
         owner: Some(server.clone()),
@@ -127,10 +142,47 @@ fn learned(
 }
 
 fn state(services: &[ResourceSeen]) -> GroupState {
-    let online = services.iter().filter(|s| s.state == ResourceState::Online).count();
-    match online {
+    let count = |state| services.iter().filter(|service| service.state == state).count();
+    match count(ResourceState::Online) {
+        _ if count(ResourceState::Pending) > 0 => GroupState::Pending,
         0 => GroupState::Offline,
         all if all == services.len() => GroupState::Online,
         _ => GroupState::Partial,
+    }
+}
+
+fn of_number(state: u32) -> ResourceState {
+    match state {
+        RUNNING => ResourceState::Online,
+        STOPPED => ResourceState::Offline,
+        // On its way up or down, or paused: nobody is served yet, or any more.
+        _ => ResourceState::Pending,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_service_on_its_way_serves_nobody_yet() {
+        let seen = |state| ResourceSeen {
+            id: ResourceId::new("MSExchangeIS").unwrap(),
+            kind: "MSExchangeIS".into(),
+            state: of_number(state),
+            kept_online: false,
+        };
+        // winsvc.h: 1 stopped, 2 and 3 start and stop pending, 4 running, 5 to 7 about paused.
+        for (states, group) in [
+            (&[4, 4][..], GroupState::Online),
+            (&[4, 1], GroupState::Partial),
+            (&[1, 1], GroupState::Offline),
+            (&[4, 2], GroupState::Pending),
+            (&[3, 1], GroupState::Pending),
+            (&[4, 7], GroupState::Pending),
+        ] {
+            let services: Vec<ResourceSeen> = states.iter().map(|number| seen(*number)).collect();
+            assert_eq!(state(&services), group, "{states:?}");
+        }
     }
 }

@@ -81,16 +81,44 @@ pub(super) async fn services(
 
 /// One service's start type and state; None: it isn't there, or can't be told.
 pub(crate) async fn service(shell: &Shell, name: &str) -> Result<Option<ServiceState>, Error> {
-    let Ok(name) = quoted(name) else { return Ok(None) };
+    Ok(match ask(shell, name).await? {
+        // Everything between running and stopped counts as running: it still holds what it holds.
+        Asked::There { start, state } => Some(ServiceState { start, running: state != STOPPED }),
+        Asked::Missing | Asked::Unreadable(_) => None,
+    })
+}
+
+/// SERVICE_STOPPED and SERVICE_RUNNING (winsvc.h); what lies between them is on its way.
+pub(super) const STOPPED: u32 = 1;
+pub(super) const RUNNING: u32 = 4;
+
+/// ERROR_SERVICE_DOES_NOT_EXIST (Win32).
+const NO_SUCH_SERVICE: u32 = 1060;
+
+/// What was learned of a service.
+pub(super) enum Asked {
+    /// Its start type and state, as numbers.
+    There {
+        start: u32,
+        state: u32,
+    },
+    Missing,
+    /// What came instead.
+    Unreadable(String),
+}
+
+/// Asks for one service.
+pub(super) async fn ask(shell: &Shell, name: &str) -> Result<Asked, Error> {
+    let Ok(name) = quoted(name) else { return Ok(Asked::Missing) };
     let (configured, state) = (format!("sc qc {name}"), format!("sc query {name}"));
     let (configured, state) = join!(shell.run(&configured), shell.run(&state));
     let (configured, state) = (configured?, state?);
     let start = configured.good().and_then(|text| sc_number(text, "START_TYPE"));
     let number = state.good().and_then(|text| sc_number(text, "STATE"));
     Ok(match (start, number) {
-        // 1 is stopped; everything between it and stopped counts as running: it still holds what it holds.
-        (Some(start), Some(number)) => Some(ServiceState { start, running: number != 1 }),
-        _ => None,
+        (Some(start), Some(state)) => Asked::There { start, state },
+        _ if configured.code == NO_SUCH_SERVICE && state.code == NO_SUCH_SERVICE => Asked::Missing,
+        _ => Asked::Unreadable(format!("{} {}", configured.all(), state.all())),
     })
 }
 
