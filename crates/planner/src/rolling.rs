@@ -27,7 +27,7 @@ pub(crate) fn roll(
         if let Some(after) = before.replace(node.clone()) {
             reasons.push(Reason { server: node.clone(), kind: ReasonKind::OneAtATime { after } });
         }
-        if found_in_standby(board, &node) {
+        if found_in_standby(board, &node) && board.seen.pool.is_none() {
             reasons.push(Reason { server: node.clone(), kind: ReasonKind::StaysInStandby });
         }
         match board.profile.drain {

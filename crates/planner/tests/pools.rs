@@ -193,6 +193,7 @@ fn a_pool_that_nobody_is_in_is_brought_in() {
     let expected = ["install FE2", "install FE3", "in FE1.", "in FE2", "in FE3", "install BE1!."];
     assert_eq!(course(&plan), expected);
     assert!(reasons(&plan, "FE1").contains(&ReasonKind::PoolWasOut { pool: id("owa") }));
+    assert!(!reasons(&plan, "FE2").contains(&ReasonKind::StaysInStandby), "it doesn't");
 }
 
 /// Everything is at the release, and the pool is all out: there is something to do all the same.

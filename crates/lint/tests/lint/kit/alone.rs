@@ -15,12 +15,17 @@ use super::script::Script;
 const SERVERS: [&str; 2] = ["BE1", "FE1"];
 
 fn estate() -> (Estate, Snapshot) {
+    servers(SERVERS, |name| name == "FE1")
+}
+
+/// Two servers that stand alone, some of them front ends.
+fn servers(names: [&str; 2], front_end: impl Fn(&str) -> bool) -> (Estate, Snapshot) {
     let (mut estate, mut snapshot) = exchange("6.5.7226.6");
     let nodes = std::mem::take(&mut estate.servers).into_values();
     let seen = std::mem::take(&mut snapshot.servers).into_values();
     (estate.clusters, snapshot.clusters) = (BTreeMap::new(), BTreeMap::new());
-    for ((name, mut node), mut seen) in SERVERS.into_iter().zip(nodes).zip(seen) {
-        node.roles = if name == "FE1" { vec![Role::FrontEnd] } else { Vec::new() };
+    for ((name, mut node), mut seen) in names.into_iter().zip(nodes).zip(seen) {
+        node.roles = if front_end(name) { vec![Role::FrontEnd] } else { Vec::new() };
         seen.cluster_service = None;
         seen.settings.clear();
         seen.releases.insert(release("windows-2003-kb831464"), ReleaseState::Installed);
@@ -88,8 +93,9 @@ pub(crate) fn alone_half_done() -> Plan {
     written(estate, snapshot)
 }
 
-fn written(estate: Estate, snapshot: Snapshot) -> Plan {
-    let mut s = Script::new(estate, snapshot, fixed());
+/// What comes before the first install.
+fn begun(estate: Estate, snapshot: Snapshot, payload: Payload, names: [&str; 2]) -> Script {
+    let mut s = Script::new(estate, snapshot, payload);
     for kind in [
         EvidenceKind::TriedInTest,
         EvidenceKind::ReleaseNotesRead,
@@ -98,9 +104,14 @@ fn written(estate: Estate, snapshot: Snapshot) -> Plan {
     ] {
         s.attest(kind);
     }
-    for name in SERVERS {
+    for name in names {
         s.stage(name, "exchange-2003-sp2");
     }
+    s
+}
+
+fn written(estate: Estate, snapshot: Snapshot) -> Plan {
+    let mut s = begun(estate, snapshot, fixed(), SERVERS);
     for name in ["FE1", "BE1"] {
         s.install_in_place(name, "exchange-2003-sp2");
         s.restart_in_place(name);
@@ -117,27 +128,9 @@ const POOL: [&str; 2] = ["FE1", "FE2"];
 
 /// Service Pack 2 on two front ends that are balanced: both are taken out, each is upgraded, both are brought in.
 pub(crate) fn balanced() -> Plan {
-    let (mut estate, mut snapshot) = exchange("6.5.7226.6");
-    let nodes = std::mem::take(&mut estate.servers).into_values();
-    let seen = std::mem::take(&mut snapshot.servers).into_values();
-    (estate.clusters, snapshot.clusters) = (BTreeMap::new(), BTreeMap::new());
+    let (mut estate, mut snapshot) = servers(POOL, |_| true);
     let owa = PoolId::new("owa").unwrap();
-    for ((name, mut node), mut seen) in POOL.into_iter().zip(nodes).zip(seen) {
-        node.roles = vec![Role::FrontEnd];
-        seen.cluster_service = None;
-        seen.settings.clear();
-        seen.releases.insert(release("windows-2003-kb831464"), ReleaseState::Installed);
-        estate.servers.insert(server(name), node);
-        snapshot.servers.insert(server(name), seen);
-        let id = ClusterId::new(name).unwrap();
-        let cluster = Cluster {
-            kind: ClusterKind::StandAlone,
-            nodes: vec![server(name)],
-            groups: [(group(name), GroupEntry::default())].into(),
-        };
-        estate.clusters.insert(id.clone(), cluster);
-        snapshot.clusters.insert(id, ClusterSeen { pool: Some(owa.clone()), ..unit(name) });
-    }
+    snapshot.clusters.values_mut().for_each(|seen| seen.pool = Some(owa.clone()));
     let pool = Pool {
         servers: POOL.map(server).to_vec(),
         state: "s".into(),
@@ -146,18 +139,7 @@ pub(crate) fn balanced() -> Plan {
     };
     estate.pools.insert(owa, pool);
     let payload = Payload { alike_in_pools: true, ..fixed() };
-    let mut s = Script::new(estate, snapshot, payload);
-    for kind in [
-        EvidenceKind::TriedInTest,
-        EvidenceKind::ReleaseNotesRead,
-        EvidenceKind::FullBackup,
-        EvidenceKind::ProtectionOff,
-    ] {
-        s.attest(kind);
-    }
-    for name in POOL {
-        s.stage(name, "exchange-2003-sp2");
-    }
+    let mut s = begun(estate, snapshot, payload, POOL);
     s.balance("FE1", NodeState::Standby, &POOL, None);
     // One is left: if it fails, nobody serves the pool.
     s.exposed("FE2", &POOL);
