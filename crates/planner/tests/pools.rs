@@ -3,6 +3,7 @@
 mod testkit;
 
 use kaketsugi_estate::{GroupState, NodeState, ReleaseState, ResourceState, Role, ServerId, Waiver};
+use kaketsugi_plan::render::{outages, risks, runbook_text};
 use kaketsugi_plan::{Action, Actor, Condition, Phase, Plan, ReasonKind, Step};
 use testkit::{Pacemaker, alone, id, pooled};
 
@@ -267,4 +268,22 @@ fn the_last_one_in_is_exposed() {
         install("FE1").exposes.iter().map(|e| format!("{} {:?}", e.node, e.groups)).collect();
     assert_eq!(exposed, [r#"FE2 ["FE1", "FE2", "FE3"]"#]);
     assert_eq!(install("BE1").exposes, [], "two are in again");
+}
+
+/// Whoever signs reads of the pool's users, not of each server's.
+#[test]
+fn the_runbook_names_the_pool() {
+    let plan = plan(&estate(SP2, &[]));
+    let cut_off: Vec<(String, usize)> =
+        outages(&plan).into_iter().map(|o| (o.group.to_string(), o.last - o.first)).collect();
+    assert_eq!(cut_off.iter().map(|(group, _)| group.as_str()).collect::<Vec<_>>(), ["owa", "BE1", "BE1"]);
+    let at_risk: Vec<String> = risks(&plan).iter().map(|r| format!("{} {}", r.group, r.node)).collect();
+    assert_eq!(at_risk, ["owa FE1", "owa FE3"]);
+    let text = runbook_text(&plan, 200);
+    assert!(text.contains("owa once, about 2 h 5 min"), "{text}");
+    assert!(
+        text.contains("users of owa are cut off from here on") && !text.contains("users of FE1"),
+        "{text}"
+    );
+    assert!(text.contains("if FE3 fails now, owa is down"), "{text}");
 }

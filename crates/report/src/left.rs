@@ -2,7 +2,8 @@
 
 use std::collections::BTreeMap;
 
-use kaketsugi_plan::{Action, Phase, Plan, Step};
+use kaketsugi_plan::render::cut_off;
+use kaketsugi_plan::{Action, Interruption, Phase, Plan, Step};
 use kaketsugi_run::Run;
 
 /// What is not as it was, in words, by what the journal holds: users that are cut off first. Empty for a run that
@@ -18,15 +19,21 @@ pub fn left(run: &Run) -> Vec<String> {
         let Some(state) = run.state(&step.id).filter(|s| s.when != Some(false)) else { continue };
         let touched = state.attempts > 0 || state.settled;
         if touched {
-            users(&mut open, step, state.settled, state.attempts > 0);
+            users(&mut open, &cut_off(run.plan(), step), &step.title, state.settled, state.attempts > 0);
             settings(&mut open, run.plan(), step, state.settled);
         }
     }
     open.into_values().collect()
 }
 
-fn users(open: &mut BTreeMap<(u8, String), String>, step: &Step, settled: bool, attempted: bool) {
-    for interruption in &step.interrupts {
+fn users(
+    open: &mut BTreeMap<(u8, String), String>,
+    cut_off: &[Interruption],
+    title: &str,
+    settled: bool,
+    attempted: bool,
+) {
+    for interruption in cut_off {
         let group = &interruption.group;
         let key = (0, group.to_string());
         match interruption.phase {
@@ -38,7 +45,7 @@ fn users(open: &mut BTreeMap<(u8, String), String>, step: &Step, settled: bool, 
             }
             Phase::Ends => {}
             Phase::Whole if attempted => {
-                let text = format!("Users of {group} may be cut off: “{}” is not proven done.", step.title);
+                let text = format!("Users of {group} may be cut off: “{title}” is not proven done.");
                 open.entry(key).or_insert(text);
             }
             Phase::Whole => {}

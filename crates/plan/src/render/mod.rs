@@ -18,7 +18,7 @@ mod text;
 pub mod words;
 
 pub(crate) use tally::undone;
-pub use tally::{Outage, Risk, Time, by_hand, outages, risks, time, who};
+pub use tally::{Outage, Risk, Time, by_hand, cut_off, exposed, outages, risks, time, who};
 
 use crate::Plan;
 use page::Page;

@@ -18,16 +18,15 @@ pub(super) fn glance(page: &mut Page, plan: &Plan) {
             step.title.as_str().into(),
             words::actor(who(plan, step)).into(),
             words::duration(step.expected_seconds.into()).into(),
-            remarks(step).into(),
+            remarks(plan, step).into(),
         ]
     });
     page.table(&["Step", "What", "Who", "About", "Mind"], rows.collect());
 }
 
 /// What one should know of a step at a glance.
-fn remarks(step: &Step) -> String {
-    let mut words: Vec<String> = step
-        .interrupts
+fn remarks(plan: &Plan, step: &Step) -> String {
+    let mut words: Vec<String> = super::cut_off(plan, step)
         .iter()
         .map(|i| match i.phase {
             Phase::Whole => format!("{} cut off", i.group),
@@ -36,7 +35,8 @@ fn remarks(step: &Step) -> String {
             Phase::Ends => format!("{} back", i.group),
         })
         .collect();
-    let at_risk: BTreeSet<&str> = step.exposes.iter().flat_map(|e| &e.groups).map(|g| g.as_str()).collect();
+    let exposed = super::exposed(plan, step);
+    let at_risk: BTreeSet<&str> = exposed.iter().flat_map(|e| &e.groups).map(|g| g.as_str()).collect();
     if !at_risk.is_empty() {
         words.push(format!("{} at risk", at_risk.into_iter().collect::<Vec<_>>().join(", ")));
     }
@@ -123,8 +123,8 @@ fn entry(plan: &Plan, number: usize, step: &Step) -> Entry {
     entry.field("Why", vec![if step.cites.is_empty() { why } else { why.then(" ").codes(cites) }]);
     entry.field("Requires", lines(words::conditions(&step.requires)));
     entry.field("Proof", lines(words::conditions(&step.expects)));
-    entry.field("Users", step.interrupts.iter().map(users).collect());
-    entry.field("Risk", risk(&step.exposes));
+    entry.field("Users", super::cut_off(plan, step).iter().map(users).collect());
+    entry.field("Risk", risk(&super::exposed(plan, step)));
     if step.recovery != Recovery::Redo {
         entry.field("If it fails", vec![words::recovery(step.recovery).into()]);
     }

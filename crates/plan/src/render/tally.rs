@@ -6,14 +6,14 @@ use kaketsugi_estate::{ClusterId, GroupId, ServerId, TransportKind};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-use crate::{Action, Actor, Phase, Plan, Step, StepId};
+use crate::{Action, Actor, Exposure, Interruption, Phase, Plan, Step, StepId};
 
 /// A time in which a group's users are cut off: within one step, or from one to another.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize, JsonSchema)]
 pub struct Outage {
-    /// The group's cluster.
+    /// The group's cluster, or a pool.
     pub cluster: ClusterId,
-    /// The group.
+    /// The group, or a pool.
     pub group: GroupId,
     /// Number of the step with which it begins, from 1.
     pub first: usize,
@@ -30,7 +30,7 @@ pub struct Outage {
 /// A group that one node's failure would take down.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize, JsonSchema)]
 pub struct Risk {
-    /// The group.
+    /// The group, or a pool.
     pub group: GroupId,
     /// The node.
     pub node: ServerId,
@@ -51,6 +51,43 @@ pub struct Time {
     pub people: u64,
 }
 
+/// Whose users a step cuts off. The users of a pool are those of all its servers: they are named once, by the pool.
+#[must_use]
+pub fn cut_off(plan: &Plan, step: &Step) -> Vec<Interruption> {
+    let mut all: Vec<Interruption> = Vec::new();
+    for interruption in &step.interrupts {
+        let shown = match pool_of(plan, interruption.cluster.as_str()) {
+            Some((cluster, group)) => Interruption { cluster, group, ..interruption.clone() },
+            None => interruption.clone(),
+        };
+        if !all.contains(&shown) {
+            all.push(shown);
+        }
+    }
+    all
+}
+
+/// What one node's failure in a step would take down, a pool named as such.
+#[must_use]
+pub fn exposed(plan: &Plan, step: &Step) -> Vec<Exposure> {
+    let shown = |exposure: &Exposure| {
+        let pooled = plan.estate.pool_of(&exposure.node).is_some();
+        let name = |group: &GroupId| {
+            let pool = pool_of(plan, group.as_str()).filter(|_| pooled);
+            pool.map_or_else(|| group.clone(), |(_, pool)| pool)
+        };
+        let groups: BTreeSet<GroupId> = exposure.groups.iter().map(name).collect();
+        Exposure { node: exposure.node.clone(), groups: groups.into_iter().collect() }
+    };
+    step.exposes.iter().map(shown).collect()
+}
+
+/// The name of the pool that a server, which is called as its cluster and its group are, is balanced in.
+fn pool_of(plan: &Plan, server: &str) -> Option<(ClusterId, GroupId)> {
+    let (id, _) = plan.estate.pool_of(&ServerId::new(server).ok()?)?;
+    Some((ClusterId::new(id.as_str()).ok()?, GroupId::new(id.as_str()).ok()?))
+}
+
 /// Every interruption, in the order in which they begin; one that spans several steps is there once.
 #[must_use]
 pub fn outages(plan: &Plan) -> Vec<Outage> {
@@ -60,7 +97,7 @@ pub fn outages(plan: &Plan) -> Vec<Outage> {
         let number = index + 1;
         let mut named = BTreeSet::new();
         let mut ended = Vec::new();
-        for interruption in &step.interrupts {
+        for interruption in &cut_off(plan, step) {
             let key = (interruption.cluster.clone(), interruption.group.clone());
             let outage = open.entry(key.clone()).or_insert_with(|| Outage {
                 cluster: interruption.cluster.clone(),
@@ -106,7 +143,7 @@ pub fn outages(plan: &Plan) -> Vec<Outage> {
 pub fn risks(plan: &Plan) -> Vec<Risk> {
     let mut steps: BTreeMap<(GroupId, ServerId), (BTreeSet<usize>, u64)> = BTreeMap::new();
     for (index, step) in plan.steps.iter().enumerate() {
-        for exposure in &step.exposes {
+        for exposure in &exposed(plan, step) {
             for group in &exposure.groups {
                 let (numbers, seconds) = steps.entry((group.clone(), exposure.node.clone())).or_default();
                 if numbers.insert(index + 1) {
