@@ -2,6 +2,7 @@
 //! written from an estate is the same estate again.
 
 use kaketsugi_estate::file::{BYTES_MAX, Code, parse, to_toml};
+use kaketsugi_estate::{Estate, Pool, PoolId, ServerId};
 use proptest::prelude::*;
 
 /// Pieces of estate files, so that random text gets past the first line.
@@ -10,6 +11,7 @@ const PIECES: &[&str] = &[
     "[server]\n",
     "[[cluster]]\n",
     "[[cluster.group]]\n",
+    "[[pool]]\n",
     "[policy]\n",
     "[[policy.waivers]]\n",
     "[[evidence]]\n",
@@ -26,6 +28,10 @@ const PIECES: &[&str] = &[
     "kind = ",
     "nodes = ",
     "preferred = ",
+    "servers = ",
+    "state = ",
+    "out = ",
+    "in = ",
     "health = ",
     "become = ",
     "roles = ",
@@ -67,6 +73,7 @@ const PIECES: &[&str] = &[
     "2026-11-22T01:00:00Z",
     "2026-11-22",
     "[\"n1\", \"n2\"]",
+    "[\"front-end\"]",
     "{ command = \"x\" }",
     "\\",
     "\u{0}",
@@ -93,6 +100,34 @@ fn damaged() -> impl Strategy<Value = String> {
             let tail = if cut { b } else { a };
             chars[..b - if cut { b - a } else { 0 }].iter().chain(&chars[tail..]).collect()
         })
+}
+
+/// A command line as a pool takes it: whatever stands on one line.
+fn command() -> impl Strategy<Value = String> {
+    r"\PC{1,40}"
+        .prop_filter("not blank", |line| !line.trim().is_empty() && !line.chars().any(char::is_control))
+}
+
+/// An estate of front ends, some of them in pools.
+fn pooled() -> impl Strategy<Value = Estate> {
+    let optional = || prop::option::of(command());
+    let pools = prop::collection::vec((2..5_usize, command(), optional(), optional()), 0..4);
+    (pools, 1..4_usize).prop_map(|(pools, alone)| {
+        let count = alone + pools.iter().map(|(size, ..)| size).sum::<usize>();
+        let mut text = String::from("name = \"e\"\n");
+        for i in 0..count {
+            text +=
+                &format!("[[server]]\nname = \"FE{i}\"\naddress = \"fe{i}\"\nproduct = \"exchange-2000\"\n");
+            text += "roles = [\"front-end\"]\n";
+        }
+        let mut estate = parse("front-ends.toml", &text).unwrap();
+        let mut ids = (0..count).rev().map(|i| ServerId::new(format!("FE{i}")).unwrap());
+        for (i, (size, state, out, r#in)) in pools.into_iter().enumerate() {
+            let servers = ids.by_ref().take(size).collect();
+            estate.pools.insert(PoolId::new(format!("pool{i}")).unwrap(), Pool { servers, state, out, r#in });
+        }
+        estate
+    })
 }
 
 fn holds(text: &str) -> Result<(), TestCaseError> {
@@ -127,6 +162,13 @@ proptest! {
 
     #[test]
     fn of_pieces_of_estate_files(text in soup()) {
+        holds(&text)?;
+    }
+
+    #[test]
+    fn of_estates_with_pools(estate in pooled()) {
+        let text = to_toml(&estate).unwrap();
+        prop_assert_eq!(parse("pools.toml", &text).unwrap(), estate, "{}", text);
         holds(&text)?;
     }
 

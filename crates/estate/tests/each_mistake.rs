@@ -287,6 +287,20 @@ fn each_kind_by_itself() {
             "71:19",
             Code::PoolDoesNotFit,
         ),
+        (
+            pooled(
+                "f2\"\nproduct = \"exchange-2003\"\nos = \"windows-2003\"",
+                "f2\"\nproduct = \"exchange-2000\"\nos = \"windows-2000\"",
+            ),
+            "73:19",
+            Code::PoolDoesNotFit,
+        ),
+        (pooled("[\"FE1\", \"FE2\"]", "[]"), "73:11", Code::TooFewNodes),
+        (pooled("servers =", "nodes ="), "73:1", Code::UnknownKey),
+        (pooled("\"front-end\"", "\"frontend\""), "64:10", Code::UnknownRole),
+        (pooled("[\"front-end\"]", "\"front-end\""), "64:9", Code::WrongType),
+        (pooled("roles =", "rolse ="), "64:1", Code::UnknownKey),
+        (pooled("roles = [", "roles = ]"), "64:9", Code::Syntax),
         (pooled("state = 'C:\\state.cmd'\n", ""), "71:1", Code::MissingKey),
         (pooled("C:\\state.cmd", " "), "74:9", Code::InvalidText),
         (pooled("state =", "out = 1\nstate ="), "74:7", Code::WrongType),
@@ -322,6 +336,29 @@ fn one_slip_is_one_mistake() {
     assert_eq!(mistakes(&with("address", "adress")), [("4:1".into(), Code::UnknownKey)]);
     assert_eq!(mistakes(&with("name = \"n1\"", "name = 1")), [("3:8".into(), Code::WrongType)]);
     assert_eq!(mistakes(&with("name = \"n1\"", "nmae = \"n1\"")), [("3:1".into(), Code::UnknownKey)]);
+}
+
+#[test]
+fn a_pool_of_none_is_called_no_pool_of_one() {
+    let none = format!("{SOUND}{POOLED}").replace("[\"FE1\", \"FE2\"]", "[]");
+    let refused = parse_with_rules("e.toml", &none, &rules).unwrap_err();
+    assert_eq!(refused.list()[0].message, "a pool without servers serves nobody");
+}
+
+/// What is said of an empty command must not be to leave out a key that has to be there.
+#[test]
+fn empty_commands_of_a_pool() {
+    for (key, says_leave_out) in [("state", false), ("out", true), ("in", true)] {
+        let text =
+            format!("{SOUND}{POOLED}{key} = ''").replacen("state = 'C:", "# ", usize::from(key == "state"));
+        let refused = parse_with_rules("e.toml", &text, &rules).unwrap_err();
+        let [mistake] = refused.list() else { panic!("{refused:?}") };
+        assert_eq!(
+            (mistake.code, mistake.message.clone()),
+            (Code::InvalidText, format!("`{key}` of pool `owa` is empty"))
+        );
+        assert_eq!(mistake.help.contains("leave the key out"), says_leave_out, "{}", mistake.help);
+    }
 }
 
 #[test]

@@ -37,6 +37,8 @@ pub(super) struct ServerDraft {
     /// Where it isn't written, it is that of the system.
     pub transport: Option<At<TransportKind>>,
     pub roles: Vec<At<Role>>,
+    /// Whether these are all: none was unreadable.
+    pub roles_known: bool,
     /// Of a server that stands alone.
     pub health: Option<At<Health>>,
 }

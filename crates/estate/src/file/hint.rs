@@ -60,7 +60,7 @@ fn distance(folded: &str, known: &str) -> Option<usize> {
     }
     // The beginning of a longer word (`timeout`), a word with more behind it (`servers`), or another usual name.
     let begins = shorter >= 4 && (known_folded.starts_with(folded) || folded.starts_with(&known_folded));
-    (begins || alias(folded) == Some(known)).then_some(usize::MAX)
+    (begins || alias(folded).contains(&known)).then_some(usize::MAX)
 }
 
 fn fold(word: &str) -> String {
@@ -68,22 +68,24 @@ fn fold(word: &str) -> String {
 }
 
 /// What other tools call the keys of this file.
-fn alias(word: &str) -> Option<&'static str> {
-    Some(match word {
-        "host" | "hostname" | "ip" | "fqdn" => "address",
-        "sudo" => "become",
-        "username" | "login" => "user",
-        "members" | "servers" => "nodes",
-        "owners" | "owner" | "preferred-owners" => "preferred",
-        "id" => "name",
-        "type" => "kind",
-        "date" | "time" | "when" => "at",
-        "who" => "by",
-        "why" | "because" => "reason",
-        "platform" | "system" => "os",
-        "version" | "build" => "installed",
-        _ => return None,
-    })
+fn alias(word: &str) -> &'static [&'static str] {
+    match word {
+        "host" | "hostname" | "ip" | "fqdn" => &["address"],
+        "sudo" => &["become"],
+        "username" | "login" => &["user"],
+        "members" => &["nodes", "servers"],
+        "servers" => &["nodes"],
+        "nodes" => &["servers"],
+        "owners" | "owner" | "preferred-owners" => &["preferred"],
+        "id" => &["name"],
+        "type" => &["kind"],
+        "date" | "time" | "when" => &["at"],
+        "who" => &["by"],
+        "why" | "because" => &["reason"],
+        "platform" | "system" => &["os"],
+        "version" | "build" => &["installed"],
+        _ => &[],
+    }
 }
 
 #[cfg(test)]
@@ -100,6 +102,8 @@ mod tests {
             ("timeout", Some("timeout-seconds")),
             ("hostname", Some("address")),
             ("sudo", Some("become")),
+            ("members", Some("nodes")),
+            ("servers", Some("nodes")),
             ("colour", None),
             ("x", None),
             ("", None),

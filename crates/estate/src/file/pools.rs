@@ -34,24 +34,22 @@ impl PoolDraft {
 
 pub(super) fn pool<'a>(value: &'a Spanned<DeValue<'a>>, sink: &mut Sink) -> Option<PoolDraft> {
     let fields = Fields::open(value, "pool", POOL, sink)?;
-    let list = fields.need("servers", "[\"FE1\", \"FE2\"]", sink);
-    let written = match list.map(|list| (list.get_ref(), list.span())) {
-        Some((DeValue::Array(array), span)) => Some(At { value: array.len(), span }),
-        _ => None,
-    };
+    fields.need("servers", "[\"FE1\", \"FE2\"]", sink);
     fields.need("state", "'C:\\balancer\\state.cmd'", sink);
+    let done = "an empty command changes nothing: write one, or leave the key out and a person does it";
     Some(PoolDraft {
         name: name(&fields, "\"owa\"", sink),
         servers: ids(&fields, "servers", sink),
-        written,
-        state: command(&fields, "state", sink),
-        out: command(&fields, "out", sink),
-        r#in: command(&fields, "in", sink),
+        written: fields.written("servers"),
+        state: fields.unless_empty(
+            "state",
+            Code::InvalidText,
+            "an empty command says nothing: write one",
+            sink,
+        ),
+        out: fields.unless_empty("out", Code::InvalidText, done, sink),
+        r#in: fields.unless_empty("in", Code::InvalidText, done, sink),
     })
-}
-
-fn command(fields: &Fields<'_>, key: &str, sink: &mut Sink) -> Option<String> {
-    Some(fields.line(key, sink)?.value)
 }
 
 /// What no single pool can show: each server is one that can be balanced, and in one pool at most.
@@ -59,12 +57,15 @@ pub(super) fn check(draft: &Draft, clustered: impl Fn(&ServerId) -> bool, sink: 
     let mut homes: BTreeMap<&ServerId, (usize, &Span)> = BTreeMap::new();
     for (place, pool) in draft.pools.iter().enumerate() {
         size(pool, sink);
+        let mut leader = None;
         for server in &pool.servers {
             match homes.get(&server.value) {
                 Some((home, earlier)) => twice(server, *home == place, earlier, sink),
                 None => {
                     homes.insert(&server.value, (place, &server.span));
-                    fits(server, clustered(&server.value), draft, sink);
+                    if fits(server, clustered(&server.value), draft, sink) {
+                        product(server, &mut leader, draft, sink);
+                    }
                 }
             }
         }
@@ -75,7 +76,10 @@ fn size(pool: &PoolDraft, sink: &mut Sink) {
     let Some(written) = pool.written.as_ref().filter(|written| written.value < 2 && !sink.unread()) else {
         return;
     };
-    let message = "a pool of one server has no other to serve its users";
+    let message = match written.value {
+        0 => "a pool without servers serves nobody",
+        _ => "a pool of one server has no other to serve its users",
+    };
     let help = "name two servers or more in `servers`; a server by itself needs no pool";
     sink.say(Mistake::new(Code::TooFewNodes, message, help).at(&written.span, "too few"));
 }
@@ -96,7 +100,30 @@ fn twice(server: &At<ServerId>, same: bool, earlier: &Span, sink: &mut Sink) {
     sink.say(mistake.at(&server.span, "again").at(earlier, "first here"));
 }
 
-fn fits(server: &At<ServerId>, clustered: bool, draft: &Draft, sink: &mut Sink) {
+/// A server of another product than the first of its pool, which is `leader`: each has releases of its own, and so the
+/// pool could never be upgraded as one.
+fn product<'a>(
+    server: &'a At<ServerId>,
+    leader: &mut Option<(&'a ServerId, &'a At<Product>)>,
+    draft: &'a Draft,
+    sink: &mut Sink,
+) {
+    let Some(product) = draft.server(&server.value).and_then(|server| server.product.as_ref()) else {
+        return;
+    };
+    let (first, of) = leader.get_or_insert((&server.value, product));
+    if of.value == product.value {
+        return;
+    }
+    let (id, first) = (hint::quoted(server.value.as_str()), hint::quoted(first.as_str()));
+    let message = format!("{id} runs {}, and {first} of the same pool {}", product.value, of.value);
+    let help = "a pool is of one product: give each product a pool of its own";
+    let mistake = Mistake::new(Code::PoolDoesNotFit, message, help).at(&server.span, "another product");
+    sink.say(mistake.at(&product.span, "this one").at(&of.span, "and that one"));
+}
+
+/// Whether a server can be in a pool; what hinders it is said.
+fn fits(server: &At<ServerId>, clustered: bool, draft: &Draft, sink: &mut Sink) -> bool {
     let id = hint::quoted(server.value.as_str());
     let Some(found) = draft.server(&server.value) else {
         // A server whose name could not be read may be the one that is meant.
@@ -109,7 +136,7 @@ fn fits(server: &At<ServerId>, clustered: bool, draft: &Draft, sink: &mut Sink) 
             let message = format!("{id} is no server of this estate");
             sink.say(Mistake::new(Code::UnknownNode, message, help).at(&server.span, "no such server"));
         }
-        return;
+        return false;
     };
     let product = found.product.as_ref().map(|product| product.value);
     let front_end = found.roles.iter().any(|role| role.value == Role::FrontEnd);
@@ -123,13 +150,14 @@ fn fits(server: &At<ServerId>, clustered: bool, draft: &Draft, sink: &mut Sink) 
             format!("{id} isn't a server of Exchange"),
             "only front-end servers of Exchange are balanced: take it out of `servers`",
         )
-    } else if product.is_some() && !front_end {
+    } else if product.is_some() && !front_end && found.roles_known {
         (
             format!("{id} isn't a front-end server"),
             "write roles = [\"front-end\"] in its [[server]], or take it out of `servers`",
         )
     } else {
-        return;
+        return true;
     };
     sink.say(Mistake::new(Code::PoolDoesNotFit, message, help).at(&server.span, "not in a pool"));
+    false
 }

@@ -178,6 +178,11 @@ impl<'a> Fields<'a> {
             self.missing(code, key, help, sink);
             return None;
         }
+        self.unless_empty(key, code, help, sink)
+    }
+
+    /// A string that says something where it is there; an empty one is a mistake of its own kind.
+    pub(super) fn unless_empty(&self, key: &str, code: Code, help: &str, sink: &mut Sink) -> Option<String> {
         let text = self.text(key, sink)?;
         let what = format!("`{key}` of {}", self.what);
         if text.value.trim().is_empty() {
@@ -208,6 +213,20 @@ impl<'a> Fields<'a> {
                 sink.say(wrong_type(value, &format!("`{key}` of {}", self.what), "a list", &help));
                 Vec::new()
             }
+        }
+    }
+
+    /// Where a list is, and how many entries were written, readable or not.
+    pub(super) fn written(&self, key: &str) -> Option<At<usize>> {
+        let list = self.get(key)?;
+        Some(At { value: list.get_ref().as_array()?.len(), span: list.span() })
+    }
+
+    /// Whether nothing of a list that may be left out is unknown, when so many of its entries could be read.
+    pub(super) fn all_known(&self, key: &str, read: usize) -> bool {
+        match self.get(key) {
+            None => !self.misspelt.iter().any(|known| known == key),
+            Some(_) => self.written(key).is_some_and(|written| written.value == read),
         }
     }
 

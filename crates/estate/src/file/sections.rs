@@ -96,8 +96,9 @@ fn server<'a>(value: &'a Spanned<DeValue<'a>>, sink: &mut Sink) -> Option<Server
             }
         }
     }
-    let roles = fields.array("roles", sink).into_iter();
     let what = format!("an entry of `roles` of {}", fields.what);
+    let roles = fields.array("roles", sink).into_iter();
+    let roles: Vec<_> = roles.filter_map(|value| word(value, &what, &words::ROLES, sink)).collect();
     Some(ServerDraft {
         name: name(&fields, "\"n1\"", sink),
         address: fields.text("address", sink).and_then(|text| address(text, sink)),
@@ -106,7 +107,8 @@ fn server<'a>(value: &'a Spanned<DeValue<'a>>, sink: &mut Sink) -> Option<Server
         product,
         os,
         transport: fields.word("transport", &words::TRANSPORTS, sink),
-        roles: roles.filter_map(|value| word(value, &what, &words::ROLES, sink)).collect(),
+        roles_known: fields.all_known("roles", roles.len()) && !sink.unread(),
+        roles,
         health: fields
             .get("health")
             .and_then(|value| Some(At { value: health(value, &fields.what, sink)?, span: value.span() })),
@@ -116,17 +118,12 @@ fn server<'a>(value: &'a Spanned<DeValue<'a>>, sink: &mut Sink) -> Option<Server
 fn cluster<'a>(value: &'a Spanned<DeValue<'a>>, sink: &mut Sink) -> Option<ClusterDraft> {
     let fields = Fields::open(value, "cluster", CLUSTER, sink)?;
     fields.need("kind", "\"pacemaker\"", sink);
-    let list = fields.need("nodes", "[\"n1\", \"n2\"]", sink);
-    let nodes = ids(&fields, "nodes", sink);
-    let written = match list.map(|list| (list.get_ref(), list.span())) {
-        Some((DeValue::Array(array), span)) => Some(At { value: array.len(), span }),
-        _ => None,
-    };
+    fields.need("nodes", "[\"n1\", \"n2\"]", sink);
     Some(ClusterDraft {
         name: name(&fields, "\"mail\"", sink),
         kind: fields.word("kind", &words::CLUSTER_KINDS, sink),
-        nodes,
-        written,
+        nodes: ids(&fields, "nodes", sink),
+        written: fields.written("nodes"),
         groups: fields
             .tables("group", "cluster.group", sink)
             .into_iter()
