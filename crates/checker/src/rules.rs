@@ -5,8 +5,8 @@ use std::fmt;
 use std::sync::Arc;
 
 use kaketsugi_estate::{
-    ClusterId, ClusterKind, EvidenceKind, GroupId, GroupRole, GroupState, NodeState, ReleaseState,
-    ResourceState, Role, ServerId, Snapshot,
+    ClusterId, ClusterKind, EvidenceKind, GroupId, GroupRole, GroupState, NodeState, ResourceState, Role,
+    ServerId, Snapshot,
 };
 use kaketsugi_plan::render::words;
 use kaketsugi_plan::{Action, Plan, RestartNeed, Step, StepId};
@@ -212,8 +212,7 @@ fn installed(state: &State, now: &Snapshot, what: &mut Vec<String>) {
     let plan = state.run.plan();
     let meant = plan.estate.servers.iter().filter(|(_, s)| s.product == plan.payload.product);
     for (node, _) in meant {
-        let is = now.servers.get(node).and_then(|s| s.releases.get(&plan.payload.id));
-        if !matches!(is, Some(ReleaseState::Installed | ReleaseState::Newer)) {
+        if !now.servers.get(node).is_some_and(|seen| seen.has(&plan.payload.id)) {
             what.push(format!("{} is not installed on {node}", plan.payload.id));
         }
     }

@@ -75,7 +75,13 @@ impl ServerSeen {
     /// Whether a release, or something newer, is whole there.
     #[must_use]
     pub fn has(&self, release: &ReleaseId) -> bool {
-        matches!(self.releases.get(release), Some(ReleaseState::Installed | ReleaseState::Newer))
+        self.releases.get(release).is_some_and(|state| state.is_whole())
+    }
+
+    /// Whether any release is there by half.
+    #[must_use]
+    pub fn half_done(&self) -> bool {
+        self.releases.values().any(|state| *state == ReleaseState::Partial)
     }
 }
 
@@ -91,6 +97,14 @@ pub enum ReleaseState {
     Installed,
     /// Something newer is there.
     Newer,
+}
+
+impl ReleaseState {
+    /// Whether the release, or something newer, is there as a whole.
+    #[must_use]
+    pub fn is_whole(self) -> bool {
+        matches!(self, Self::Installed | Self::Newer)
+    }
 }
 
 /// A setting that a run may change beside the patch, and has to put back.

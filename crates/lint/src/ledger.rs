@@ -7,7 +7,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use kaketsugi_estate::{
     ClusterId, ClusterKind, ClusterSeen, GroupId, GroupRole, GroupSeen, GroupState, NodeState, PoolId,
-    ReleaseId, ReleaseState, ResourceState, ServerId,
+    ReleaseId, ReleaseState, ResourceState, ServerId, ServerSeen,
 };
 use kaketsugi_plan::{Action, Condition, Plan, Step};
 
@@ -91,20 +91,20 @@ impl<'p> Ledger<'p> {
         let snapshot = &plan.snapshot;
         let mut nodes = BTreeMap::new();
         for (id, server) in &snapshot.servers {
-            let clusters = snapshot.clusters.iter().filter(|(_, seen)| seen.kind != ClusterKind::StandAlone);
-            let member = clusters.into_iter().find_map(|(c, seen)| Some((c, seen.nodes.get(id)?)));
-            let mut units = snapshot.clusters.values().filter(|seen| seen.kind == ClusterKind::StandAlone);
-            let alone = units.find_map(|seen| Some((seen.pool.as_ref(), seen.nodes.get(id)?)));
-            let found = member.map(|(_, node)| node).or(alone.map(|(_, node)| node));
-            let out = member.is_some_and(|(_, n)| !matches!(n.state, NodeState::Online | NodeState::Standby));
-            let stopped = out || server.cluster_service == Some(false);
+            let unit = snapshot.clusters.iter().find_map(|(c, seen)| Some((c, seen, seen.nodes.get(id)?)));
+            let member = unit.filter(|(_, seen, _)| seen.kind != ClusterKind::StandAlone);
+            // Of a server that stands alone a cluster service, where there is one, has nothing to say.
+            let stopped = member.is_some_and(|(_, _, node)| {
+                !matches!(node.state, NodeState::Online | NodeState::Standby)
+                    || server.cluster_service == Some(false)
+            });
             nodes.insert(
                 id,
                 Node {
-                    cluster: member.map(|(cluster, _)| cluster),
-                    pool: alone.and_then(|(pool, _)| pool),
+                    cluster: member.map(|(cluster, ..)| cluster),
+                    pool: unit.and_then(|(_, seen, _)| seen.pool.as_ref()),
                     service: if stopped { Service::Stopped } else { Service::Running },
-                    standby: found.is_some_and(|n| n.state == NodeState::Standby),
+                    standby: unit.is_some_and(|(_, _, node)| node.state == NodeState::Standby),
                     drained: false,
                     stopped: false,
                     quiet: false,
@@ -112,7 +112,7 @@ impl<'p> Ledger<'p> {
                     installed: server
                         .releases
                         .iter()
-                        .filter(|(_, s)| matches!(s, ReleaseState::Installed | ReleaseState::Newer))
+                        .filter(|(_, state)| state.is_whole())
                         .map(|(release, _)| release)
                         .collect(),
                     half_done: server.releases.get(&plan.payload.id) == Some(&ReleaseState::Partial),
@@ -387,7 +387,7 @@ impl<'p> Ledger<'p> {
 
 pub(crate) fn half_done(plan: &Plan, group: &GroupSeen) -> bool {
     let owner = group.owner.as_ref().and_then(|owner| plan.snapshot.servers.get(owner));
-    owner.is_some_and(|server| server.releases.values().any(|state| *state == ReleaseState::Partial))
+    owner.is_some_and(ServerSeen::half_done)
 }
 
 fn opening<'p>(plan: &'p Plan, seen: &'p GroupSeen) -> Group<'p> {

@@ -95,7 +95,7 @@ impl Cite {
         Self { exchange_2003: Some(exchange), debian: Some(debian) }
     }
 
-    fn of(self, product: Product) -> Option<&'static str> {
+    pub(crate) fn of(self, product: Product) -> Option<&'static str> {
         match product {
             Product::Exchange2003 => self.exchange_2003,
             Product::Exchange2000 => self.exchange_2003.and_then(for_2000),

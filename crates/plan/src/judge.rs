@@ -4,8 +4,8 @@
 use std::collections::BTreeMap;
 
 use kaketsugi_estate::{
-    ClusterId, ClusterSeen, GroupId, GroupSeen, GroupState, Millis, NodeState, ReleaseState, ResourceState,
-    ServerId, ServerSeen, Snapshot,
+    ClusterId, ClusterSeen, GroupId, GroupSeen, GroupState, Millis, NodeState, ResourceState, ServerId,
+    ServerSeen, Snapshot,
 };
 
 use crate::{Answer, Baseline, Condition};
@@ -79,9 +79,7 @@ pub fn judge(condition: &Condition, now: &Snapshot, start: &Baseline, begun: Opt
             Answer::known(eye.group(cluster, group).and_then(|g| g.version.as_ref()).map(|v| v == build))
         }
         Condition::Installed { node, release } => Answer::known(
-            eye.server(node)
-                .and_then(|s| s.releases.get(release))
-                .map(|state| matches!(state, ReleaseState::Installed | ReleaseState::Newer)),
+            eye.server(node).and_then(|s| s.releases.get(release)).map(|state| state.is_whole()),
         ),
         Condition::Staged { node, release } => {
             Answer::known(eye.server(node).map(|s| s.staged.contains(release)))

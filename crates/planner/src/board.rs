@@ -102,7 +102,7 @@ impl<'a> Board<'a> {
             proven: BTreeSet::new(),
         };
         for node in seen.nodes.keys() {
-            if matches!(board.release_on(node), Some(ReleaseState::Installed | ReleaseState::Newer)) {
+            if board.release_on(node).is_some_and(ReleaseState::is_whole) {
                 board.patched.insert(node.clone());
             }
             match seen.nodes.get(node).map(|n| n.state) {

@@ -87,27 +87,32 @@ fn put_back(sheet: &mut Sheet, board: &mut Board<'_>, node: &ServerId) -> Result
 }
 
 /// Looks at the whole estate in one moment: each part was looked at by itself, and time has gone by since.
-pub(crate) fn verify_all(sheet: &mut Sheet, boards: &mut [Board<'_>]) -> Result<(), Refused> {
-    if boards.len() < 2 {
+pub(crate) fn verify_all<'a>(
+    sheet: &mut Sheet,
+    worked_on: &mut [Board<'a>],
+    idle: &mut [Board<'a>],
+) -> Result<(), Refused> {
+    if worked_on.len() + idle.len() < 2 {
         return Ok(());
     }
     let mut draft =
         Draft::new(Action::Verify { target: Target::Estate }, "Look at all servers once more, in one moment")
             .takes(5, 300);
-    for board in boards {
+    for board in worked_on.iter() {
+        draft = draft.expects(board.all_healthy());
+    }
+    for board in idle.iter() {
+        // What was found otherwise than well where nothing is done isn't this run's to mend.
+        let was_well = |group: &GroupId| {
+            board.seen.groups.get(group).is_some_and(|seen| seen.state == GroupState::Online)
+        };
+        let well = board.service_groups().into_iter().filter(was_well);
+        draft = draft.expects(well.map(|group| Condition::Healthy { cluster: board.cluster.clone(), group }));
+    }
+    for board in worked_on.iter_mut().chain(idle) {
         let installed =
             |node: &ServerId| Condition::Installed { node: node.clone(), release: board.payload.id.clone() };
-        // What was found otherwise than well isn't this run's to mend.
-        let was_well = |condition: &Condition| match condition {
-            Condition::Healthy { group, .. } => {
-                board.anything_to_do()
-                    || board.seen.groups.get(group).is_some_and(|g| g.state == GroupState::Online)
-            }
-            _ => true,
-        };
-        let healthy: Vec<Condition> = board.all_healthy().into_iter().filter(was_well).collect();
-        draft = draft.expects(healthy).expects(board.seen.nodes.keys().map(installed));
-        draft = draft.exposes(board.act(None)?);
+        draft = draft.expects(board.seen.nodes.keys().map(installed)).exposes(board.act(None)?);
     }
     sheet.write(draft);
     Ok(())

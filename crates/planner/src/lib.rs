@@ -21,7 +21,7 @@ mod sheet;
 use std::collections::BTreeSet;
 
 use kaketsugi_estate::{
-    Cluster, ClusterId, ClusterKind, Estate, Product, ReleaseState, Role, ServerId, Snapshot,
+    Cluster, ClusterId, ClusterKind, Estate, Product, Role, ServerId, ServerSeen, Snapshot,
 };
 use kaketsugi_plan::{Actor, Finding, Payload, Plan, RULES_VERSION, Reason, ReasonKind, SCHEMA};
 
@@ -69,8 +69,7 @@ pub fn plan(estate: &Estate, snapshot: &Snapshot, payload: &Payload) -> Result<P
         closing::verify(&mut sheet, board)?;
     }
     if !boards.is_empty() {
-        boards.extend(idle);
-        closing::verify_all(&mut sheet, &mut boards)?;
+        closing::verify_all(&mut sheet, &mut boards, &mut idle)?;
     }
     Ok(by_hand::hand_over(paced(Plan {
         schema: SCHEMA,
@@ -90,10 +89,7 @@ pub fn plan(estate: &Estate, snapshot: &Snapshot, payload: &Payload) -> Result<P
 ///
 /// Among them those come first where a release is there by half, since their users may be cut off.
 fn units<'a>(estate: &'a Estate, snapshot: &Snapshot) -> Vec<&'a ClusterId> {
-    let half_done = |server: &ServerId| {
-        let seen = snapshot.servers.get(server);
-        seen.is_some_and(|seen| seen.releases.values().any(|state| *state == ReleaseState::Partial))
-    };
+    let half_done = |server: &ServerId| snapshot.servers.get(server).is_some_and(ServerSeen::half_done);
     let mut units: Vec<(&ClusterId, &Cluster)> = estate.clusters.iter().collect();
     units.sort_by_key(|(_, unit)| {
         let pool = unit.nodes.first().and_then(|server| estate.pool_of(server));
@@ -115,14 +111,7 @@ fn paced(mut plan: Plan) -> Plan {
 }
 
 fn servers_to_do(snapshot: &Snapshot, payload: &Payload) -> Vec<ServerId> {
-    snapshot
-        .servers
-        .iter()
-        .filter(|(_, s)| {
-            !matches!(s.releases.get(&payload.id), Some(ReleaseState::Installed | ReleaseState::Newer))
-        })
-        .map(|(id, _)| id.clone())
-        .collect()
+    snapshot.servers.iter().filter(|(_, seen)| !seen.has(&payload.id)).map(|(id, _)| id.clone()).collect()
 }
 
 /// The section of the document, or the procedure, that is followed (ALL-NOTES-AND-SECTION).

@@ -11,14 +11,8 @@ use crate::{Refused, closing, in_place, order, people};
 
 /// What has to be installed on a node, in order: releases that come first, then the release.
 pub(crate) fn due<'a>(board: &Board<'a>, node: &ServerId) -> Vec<&'a Payload> {
-    let there = |payload: &Payload| {
-        board
-            .snapshot
-            .servers
-            .get(node)
-            .and_then(|s| s.releases.get(&payload.id))
-            .is_some_and(|state| matches!(state, ReleaseState::Installed | ReleaseState::Newer))
-    };
+    let there =
+        |payload: &Payload| board.snapshot.servers.get(node).is_some_and(|seen| seen.has(&payload.id));
     board.payload.first.iter().chain([board.payload]).filter(|p| !there(p)).collect()
 }
 

@@ -3,8 +3,8 @@
 use std::collections::BTreeSet;
 
 use kaketsugi_estate::{
-    ClusterKind, Estate, GroupId, GroupSeen, GroupState, NodeState, Product, ReleaseState, ResourceState,
-    ServerId, ServerSeen, Snapshot, TransportKind, Trouble,
+    ClusterKind, Estate, GroupId, GroupSeen, GroupState, NodeState, Product, ResourceState, ServerId,
+    ServerSeen, Snapshot, TransportKind, Trouble,
 };
 use kaketsugi_knowledge::{Build, Fit, Installed, releases};
 use kaketsugi_plan::{Finding, Payload};
@@ -279,7 +279,7 @@ fn services(findings: &mut Vec<Finding>, server: &GroupId, seen: &GroupSeen) {
 /// Whether a release is half installed on the group's owner.
 fn half_done(snapshot: &Snapshot, group: &GroupSeen) -> bool {
     let owner = group.owner.as_ref().and_then(|owner| snapshot.servers.get(owner));
-    owner.is_some_and(|server| server.releases.values().any(|state| *state == ReleaseState::Partial))
+    owner.is_some_and(ServerSeen::half_done)
 }
 
 fn nodes(findings: &mut Vec<Finding>, id: &str, seen: &kaketsugi_estate::ClusterSeen) {

@@ -15,6 +15,20 @@ fn plan(kit: &Pacemaker) -> Plan {
     kaketsugi_planner::plan(&kit.estate, &kit.snapshot, &kit.payload).unwrap()
 }
 
+/// The order of E03-FE-TOGETHER, by [`course`].
+const TOGETHER: [&str; 10] = [
+    "out FE1",
+    "out FE2",
+    "out FE3!",
+    "install FE1",
+    "install FE2",
+    "install FE3",
+    "in FE1.",
+    "in FE2",
+    "in FE3",
+    "install BE1!.",
+];
+
 /// Three servers of a pool, and one behind them.
 fn estate(release: &str, out: &[&str]) -> Pacemaker {
     let servers: &[(&str, &[Role])] = &[("BE1", &[]), ("FE1", FRONT), ("FE2", FRONT), ("FE3", FRONT)];
@@ -57,19 +71,7 @@ fn reasons(plan: &Plan, server: &str) -> Vec<ReasonKind> {
 #[test]
 fn all_are_out_before_the_first_is_upgraded_and_in_after_the_last() {
     let plan = plan(&estate(SP2, &[]));
-    let expected = [
-        "out FE1",
-        "out FE2",
-        "out FE3!",
-        "install FE1",
-        "install FE2",
-        "install FE3",
-        "in FE1.",
-        "in FE2",
-        "in FE3",
-        "install BE1!.",
-    ];
-    assert_eq!(course(&plan), expected);
+    assert_eq!(course(&plan), TOGETHER);
     assert_eq!(
         plan.section,
         "KB 328839, Exchange Server 2003, stand-alone servers; front-end and back-end servers; load-balanced front-end \
@@ -222,20 +224,8 @@ fn a_half_done_server_of_a_pool() {
         group.resources.iter_mut().for_each(|r| r.state = ResourceState::Offline);
         group.state = GroupState::Offline;
     }
-    let expected = [
-        "out FE1",
-        "out FE2",
-        "out FE3!",
-        "install FE1",
-        "install FE2",
-        "install FE3",
-        "in FE1.",
-        "in FE2",
-        "in FE3",
-        "install BE1!.",
-    ];
     let course = course(&plan(&kit));
-    let mut sorted = (course.clone(), expected.map(str::to_owned).to_vec());
+    let mut sorted = (course.clone(), TOGETHER.map(str::to_owned).to_vec());
     sorted.0.sort();
     sorted.1.sort();
     assert_eq!(sorted.0, sorted.1, "{course:#?}");

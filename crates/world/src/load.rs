@@ -3,9 +3,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
-use kaketsugi_estate::{
-    ClusterKind, ClusterSeen, NodeState, ReleaseState, ResourceState, ServerId, ServerSeen, Snapshot,
-};
+use kaketsugi_estate::{ClusterKind, ClusterSeen, NodeState, ResourceState, ServerId, ServerSeen, Snapshot};
 
 use crate::pacemaker;
 use crate::state::{Cluster, Facts, Hidden, Server};
@@ -99,7 +97,7 @@ fn server(id: &ServerId, seen: &ServerSeen, snapshot: &Snapshot) -> Server {
         boots: 0,
         installing: None,
         // Half-configured packages are the same whoever left them.
-        interrupted: seen.releases.values().any(|r| *r == ReleaseState::Partial),
+        interrupted: seen.half_done(),
     }
 }
 
@@ -109,8 +107,7 @@ fn cluster(seen: &ClusterSeen, servers: &BTreeMap<ServerId, Arc<Server>>, facts:
         .iter()
         .map(|(id, group)| {
             let owner = group.owner.as_ref().and_then(|o| servers.get(o));
-            let half_done =
-                owner.is_some_and(|o| o.truth.releases.values().any(|r| *r == ReleaseState::Partial));
+            let half_done = owner.is_some_and(|o| o.truth.half_done());
             let all = match seen.kind {
                 ClusterKind::Pacemaker => true,
                 ClusterKind::Windows => false,

@@ -177,9 +177,7 @@ impl World {
     /// Whether a release, or something newer, is whole on a server, be it reached or not.
     #[must_use]
     pub fn installed(&self, node: &ServerId, release: &ReleaseId) -> bool {
-        use kaketsugi_estate::ReleaseState::{Installed, Newer};
-        let state = self.server(node).and_then(|s| s.truth.releases.get(release));
-        matches!(state, Some(Installed | Newer))
+        self.server(node).is_some_and(|server| server.truth.has(release))
     }
 
     /// Whether the server answers a probe.

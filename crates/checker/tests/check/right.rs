@@ -122,6 +122,10 @@ fn servers_of_a_pool() {
     }
     safe(&balanced("exchange-2003-sp2", &["FE2"]));
     safe(&balanced("exchange-2003-sp2", &["FE1", "FE2"]));
+    // With a cluster service that nobody uses, as Enterprise Edition brings it.
+    let mut plan = balanced("exchange-2003-sp2", &[]);
+    plan.snapshot.servers.values_mut().for_each(|seen| seen.cluster_service = Some(false));
+    assert_eq!(kaketsugi_lint::lint(&plan), []);
 }
 
 #[test]

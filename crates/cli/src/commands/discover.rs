@@ -89,7 +89,7 @@ fn empty(name: String) -> Estate {
         name,
         servers: BTreeMap::new(),
         clusters: BTreeMap::new(),
-        pools: Default::default(),
+        pools: BTreeMap::new(),
         policy: Policy::default(),
         evidence: Vec::new(),
         media: Vec::new(),

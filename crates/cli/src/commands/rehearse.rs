@@ -84,7 +84,8 @@ pub(crate) async fn run(
         patience_seconds_max: Some(STEP_SECONDS_MAX),
     };
     let mut code = apply::drive(output, hands, &mut journal, &mut run).await?;
-    if code == Code::Done && !emulation.truth().harm.is_empty() {
+    let harm = emulation.truth().harm;
+    if code == Code::Done && !harm.is_empty() {
         code = Code::Refused;
     }
     if !run.begun() {
@@ -100,7 +101,7 @@ pub(crate) async fn run(
         for line in emulation.transcript().of_consequence() {
             output.text(&format!("  {}", kaketsugi_transport::sanitize(&line)));
         }
-        for harm in &emulation.truth().harm {
+        for harm in &harm {
             output.note(&format!("What must never happen has happened there: {harm}."));
         }
         output.text(

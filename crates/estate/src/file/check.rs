@@ -235,23 +235,27 @@ fn size(cluster: &ClusterDraft, sink: &mut Sink) {
     sink.say(Mistake::new(code, message, help).at(&written.span, label));
 }
 
+/// A server that a list names and no table describes.
+pub(super) fn unknown_server(named: &At<ServerId>, list: &str, draft: &Draft, sink: &mut Sink) {
+    // A server whose name could not be read may be the one that is meant.
+    if sink.unread() || draft.servers.iter().any(|server| server.name.is_none()) {
+        return;
+    }
+    let known = draft.servers.iter().filter_map(|s| s.name.as_ref()).map(|name| name.value.as_str());
+    let help = format!(
+        "{}describe it in a [[server]] table of its own, or take it out of `{list}`",
+        sink.meant(named.value.as_str(), known)
+    );
+    let message = format!("{} is no server of this estate", hint::quoted(named.value.as_str()));
+    sink.say(Mistake::new(Code::UnknownNode, message, help).at(&named.span, "no such server"));
+}
+
 /// Each node is a server, of a product that this kind of cluster carries.
 fn nodes(cluster: &ClusterDraft, draft: &Draft, sink: &mut Sink) {
-    // A server whose name could not be read may be the one that is meant.
-    let all_named = !sink.unread() && draft.servers.iter().all(|s| s.name.is_some());
     for node in &cluster.nodes {
         let id = hint::quoted(node.value.as_str());
         let Some(server) = draft.server(&node.value) else {
-            if all_named {
-                let known =
-                    draft.servers.iter().filter_map(|s| s.name.as_ref()).map(|name| name.value.as_str());
-                let help = format!(
-                    "{}describe it in a [[server]] table of its own, or take it out of `nodes`",
-                    sink.meant(node.value.as_str(), known)
-                );
-                let message = format!("{id} is no server of this estate");
-                sink.say(Mistake::new(Code::UnknownNode, message, help).at(&node.span, "no such server"));
-            }
+            unknown_server(node, "nodes", draft, sink);
             continue;
         };
         let (Some(kind), Some(product)) = (&cluster.kind, &server.product) else { continue };

@@ -5,6 +5,7 @@ use std::collections::BTreeMap;
 use toml::Spanned;
 use toml::de::DeValue;
 
+use super::check::unknown_server;
 use super::draft::Draft;
 use super::read::{At, Fields, Sink, Span};
 use super::sections::{ids, name};
@@ -126,16 +127,7 @@ fn product<'a>(
 fn fits(server: &At<ServerId>, clustered: bool, draft: &Draft, sink: &mut Sink) -> bool {
     let id = hint::quoted(server.value.as_str());
     let Some(found) = draft.server(&server.value) else {
-        // A server whose name could not be read may be the one that is meant.
-        if !sink.unread() && draft.servers.iter().all(|s| s.name.is_some()) {
-            let known = draft.servers.iter().filter_map(|s| s.name.as_ref()).map(|name| name.value.as_str());
-            let help = format!(
-                "{}describe it in a [[server]] table of its own, or take it out of `servers`",
-                sink.meant(server.value.as_str(), known)
-            );
-            let message = format!("{id} is no server of this estate");
-            sink.say(Mistake::new(Code::UnknownNode, message, help).at(&server.span, "no such server"));
-        }
+        unknown_server(server, "servers", draft, sink);
         return false;
     };
     let product = found.product.as_ref().map(|product| product.value);

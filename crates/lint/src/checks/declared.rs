@@ -70,12 +70,15 @@ fn false_ones(walk: &Walk<'_>) -> Vec<Found> {
 fn phases(walk: &Walk<'_>) -> Vec<Found> {
     // A group that was found half-way, offline on purpose, is in the middle of its interruption; so is a pool that nobody
     // is in.
-    let is_cut_off = |key: Key<'_>| walk.start().pool_of(key).is_some() && !walk.start().served(key);
-    let mut open: BTreeMap<Key<'_>, Option<&Step>> = walk
-        .start()
+    let start = walk.start();
+    let is_cut_off = |key: Key<'_>, found_offline| match start.pool_of(key) {
+        Some(_) => !start.served(key),
+        None => found_offline,
+    };
+    let mut open: BTreeMap<Key<'_>, Option<&Step>> = start
         .groups
         .iter()
-        .filter(|(key, g)| g.offline && walk.start().pool_of(**key).is_none() || is_cut_off(**key))
+        .filter(|(key, g)| is_cut_off(**key, g.offline))
         .map(|(key, _)| (*key, None))
         .collect();
     let mut found = Vec::new();

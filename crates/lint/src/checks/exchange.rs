@@ -168,12 +168,12 @@ fn failover_proof(walk: &Walk<'_>) -> Vec<Found> {
 fn front_ends_first(walk: &Walk<'_>) -> Vec<Found> {
     let servers = &walk.plan.estate.servers;
     let is_front_end = |id: &ServerId| servers.get(id).is_some_and(|s| s.roles.contains(&Role::FrontEnd));
-    let rule = match walk.plan.payload.product {
-        Product::Exchange2000 => "E00-FE-FIRST",
-        _ => "E03-FE-FIRST",
-    };
+    let rule = Cite::exchange("E03-FE-FIRST").of(walk.plan.payload.product);
+    if rule.and_then(|rule| walk.force(rule)).is_none() {
+        return Vec::new();
+    }
     let mut found = Vec::new();
-    for (m, node) in walk.installs().filter(|(_, node)| !is_front_end(node) && walk.force(rule).is_some()) {
+    for (m, node) in walk.installs().filter(|(_, node)| !is_front_end(node)) {
         let behind: Vec<&ServerId> =
             walk.servers().filter(|id| is_front_end(id) && !m.before.patched(id)).collect();
         if !behind.is_empty() {

@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use kaketsugi_estate::{ReleaseState, ServerId};
+use kaketsugi_estate::ServerId;
 
 use super::page::{Line, Page};
 use super::words;
@@ -35,8 +35,7 @@ pub(super) fn contents(page: &mut Page, plan: &Plan) {
 
 /// Whether a release is on a server already.
 fn there(plan: &Plan, payload: &Payload, server: &ServerId) -> bool {
-    let state = plan.snapshot.servers.get(server).and_then(|s| s.releases.get(&payload.id));
-    matches!(state, Some(ReleaseState::Installed | ReleaseState::Newer))
+    plan.snapshot.servers.get(server).is_some_and(|seen| seen.has(&payload.id))
 }
 
 fn one(page: &mut Page, plan: &Plan, payload: &Payload) {
