@@ -5,8 +5,8 @@ use std::fmt;
 use std::sync::Arc;
 
 use kaketsugi_estate::{
-    ClusterId, ClusterKind, EvidenceKind, GroupId, GroupRole, GroupState, NodeState, ResourceState, Role,
-    ServerId, Snapshot,
+    ClusterId, ClusterKind, ClusterSeen, EvidenceKind, GroupId, GroupRole, GroupState, NodeState,
+    ResourceState, Role, ServerId, Snapshot,
 };
 use kaketsugi_plan::render::words;
 use kaketsugi_plan::{Action, Plan, RestartNeed, Step, StepId};
@@ -143,9 +143,17 @@ fn back_end_first(state: &State, step: &Step) -> Option<(ServerId, BTreeSet<Serv
     (!behind.is_empty()).then(|| (node.clone(), behind))
 }
 
-/// Nodes of a cluster that don't carry groups.
-fn out(world: &World, cluster: &ClusterId, nodes: impl Iterator<Item = ServerId>) -> BTreeSet<ServerId> {
-    nodes.filter(|n| world.node_state(cluster, n) != Some(NodeState::Online)).collect()
+/// Nodes of a cluster that carry nothing. One that is paused on Windows goes on with what it has.
+fn out(
+    world: &World,
+    cluster: &ClusterId,
+    seen: &ClusterSeen,
+    nodes: impl Iterator<Item = ServerId>,
+) -> BTreeSet<ServerId> {
+    let carries = |state: NodeState| {
+        state == NodeState::Online || state == NodeState::Standby && seen.kind == ClusterKind::Windows
+    };
+    nodes.filter(|n| !world.node_state(cluster, n).is_some_and(carries)).collect()
 }
 
 fn two_out(
@@ -157,10 +165,10 @@ fn two_out(
     let seen = state.run.plan().snapshot.clusters.get(cluster)?;
     // What was out when the plan was made isn't the run's doing.
     let ours = || seen.nodes.iter().filter(|(_, n)| n.state == NodeState::Online).map(|(id, _)| id.clone());
-    let was = out(before, cluster, ours());
+    let was = out(before, cluster, seen, ours());
     after
         .iter()
-        .map(|w| out(w, cluster, ours()))
+        .map(|w| out(w, cluster, seen, ours()))
         .find(|is| is.len() > 1 && is.difference(&was).next().is_some())
 }
 

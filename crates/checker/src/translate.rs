@@ -47,7 +47,8 @@ pub(crate) fn commands(plan: &Plan, step: &Step, attempt: Attempt<'_>) -> Vec<Co
             vec![Command::Stage { node: node.clone(), release: release.clone() }]
         }
         Action::Quiet { node } => vec![Command::Quiet { node: node.clone() }],
-        Action::Drain { cluster, node } => {
+        // On Windows the same command pauses the node.
+        Action::Drain { cluster, node } | Action::Pause { cluster, node } => {
             vec![Command::Standby { cluster: cluster.clone(), node: node.clone() }]
         }
         Action::Readmit { cluster, node } => {

@@ -32,6 +32,8 @@ pub(crate) struct Node<'p> {
     pub(crate) standby: bool,
     /// Put into standby, or taken out of its pool, by a step of this plan.
     pub(crate) drained: bool,
+    /// Paused by a step of this plan: it takes no groups and keeps those that it has.
+    pub(crate) paused: bool,
     /// Stopped by a step of this plan.
     pub(crate) stopped: bool,
     pub(crate) quiet: bool,
@@ -106,6 +108,7 @@ impl<'p> Ledger<'p> {
                     service: if stopped { Service::Stopped } else { Service::Running },
                     standby: unit.is_some_and(|(_, _, node)| node.state == NodeState::Standby),
                     drained: false,
+                    paused: false,
                     stopped: false,
                     quiet: false,
                     staged: server.staged.iter().collect(),
@@ -162,8 +165,11 @@ impl<'p> Ledger<'p> {
                 self.on(node, |n| (n.standby, n.drained) = (true, n.drained || !n.standby));
                 self.leave(node);
             }
+            Action::Pause { node, .. } => {
+                self.on(node, |n| (n.standby, n.paused) = (true, n.paused || !n.standby));
+            }
             Action::Readmit { cluster, node } => {
-                self.on(node, |n| (n.standby, n.drained) = (false, false));
+                self.on(node, |n| (n.standby, n.drained, n.paused) = (false, false, false));
                 self.invite(cluster, node);
             }
             Action::Move { cluster, group, to, .. } => {
@@ -370,7 +376,12 @@ impl<'p> Ledger<'p> {
 
     /// The kind of a node's cluster.
     pub(crate) fn kind_of(&self, node: &ServerId) -> Option<ClusterKind> {
-        Some(self.plan.snapshot.clusters.get(self.cluster_of(node)?)?.kind)
+        self.kind(self.cluster_of(node)?)
+    }
+
+    /// The kind of a cluster.
+    pub(crate) fn kind(&self, cluster: &ClusterId) -> Option<ClusterKind> {
+        Some(self.plan.snapshot.clusters.get(cluster)?.kind)
     }
 
     /// Whether a cluster has quorum with these members.

@@ -66,8 +66,7 @@ impl Check {
 
     /// The rules and sources that ask for it, over all products.
     pub fn rules(&self) -> impl Iterator<Item = &'static str> {
-        let of_2000 =
-            self.rule.exchange_2003.and_then(for_2000).filter(|id| Some(*id) != self.rule.exchange_2003);
+        let of_2000 = self.rule.of(Product::Exchange2000).filter(|id| Some(*id) != self.rule.exchange_2003);
         [self.rule.exchange_2003, of_2000, self.rule.debian].into_iter().flatten()
     }
 }
@@ -76,29 +75,37 @@ impl Check {
 #[derive(Debug, Clone, Copy, Default)]
 pub(crate) struct Cite {
     pub(crate) exchange_2003: Option<&'static str>,
+    /// Where it isn't the row that says the same as that of 2003.
+    pub(crate) exchange_2000: Option<&'static str>,
     pub(crate) debian: Option<&'static str>,
 }
 
 impl Cite {
     /// What a plan is by its own definition.
-    pub(crate) const NONE: Self = Self { exchange_2003: None, debian: None };
+    pub(crate) const NONE: Self = Self { exchange_2003: None, exchange_2000: None, debian: None };
 
     pub(crate) const fn exchange(id: &'static str) -> Self {
-        Self { exchange_2003: Some(id), debian: None }
+        Self { exchange_2003: Some(id), ..Self::NONE }
+    }
+
+    /// Of Exchange 2000 alone, or instead of the row that says the same as that of 2003.
+    pub(crate) const fn and_2000(self, id: &'static str) -> Self {
+        Self { exchange_2000: Some(id), ..self }
     }
 
     pub(crate) const fn debian(id: &'static str) -> Self {
-        Self { exchange_2003: None, debian: Some(id) }
+        Self { debian: Some(id), ..Self::NONE }
     }
 
     pub(crate) const fn both(exchange: &'static str, debian: &'static str) -> Self {
-        Self { exchange_2003: Some(exchange), debian: Some(debian) }
+        Self { exchange_2003: Some(exchange), debian: Some(debian), ..Self::NONE }
     }
 
+    /// The rule for a product. None: none asks for it there.
     pub(crate) fn of(self, product: Product) -> Option<&'static str> {
         match product {
             Product::Exchange2003 => self.exchange_2003,
-            Product::Exchange2000 => self.exchange_2003.and_then(for_2000),
+            Product::Exchange2000 => self.exchange_2000.or_else(|| self.exchange_2003.and_then(for_2000)),
             Product::Debian => self.debian,
         }
     }
@@ -142,6 +149,13 @@ pub(crate) fn for_2000(rule: &'static str) -> Option<&'static str> {
         "E03-BACKUP-AFTER" => "E00-BACKUP-AFTER",
         "E03-RELEASE-NOTES" => "E00-RELEASE-NOTES",
         "E03-FE-FIRST" => "E00-FE-FIRST",
+        "E03-CLU-02-EMPTY" | "E03-CLU-03-STOP" => "ALL-CLU-STOP",
+        "E03-CLU-05-REBOOT" => "ALL-CLU-NO-REBOOT",
+        "E03-CLU-11-PINNED" => "E00-AP-STORE-UPGRADE",
+        "E03-CLU-15-VERSION" => "E00-VERSION",
+        "E03-CLU-ONE-NODE" | "E03-CLU-MOVE-EVS" | "E03-CLU-12-OTHER-NODE" | "E03-CLU-13-REPEAT" => {
+            "E00-AP-PASSIVE-FIRST"
+        }
         rule if rule.starts_with("E03-") => return None,
         rule => rule,
     })

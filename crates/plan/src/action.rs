@@ -32,7 +32,14 @@ pub enum Action {
         /// Which node.
         node: ServerId,
     },
-    /// Lets a drained node carry groups again.
+    /// Keeps the cluster from bringing groups to a node; what it carries stays there (Windows: pauses the node).
+    Pause {
+        /// In which cluster.
+        cluster: ClusterId,
+        /// Which node.
+        node: ServerId,
+    },
+    /// Lets a drained or paused node carry groups again.
     Readmit {
         /// In which cluster.
         cluster: ClusterId,
@@ -155,6 +162,7 @@ impl Action {
             Self::Stage { node, .. }
             | Self::Quiet { node }
             | Self::Drain { node, .. }
+            | Self::Pause { node, .. }
             | Self::Readmit { node, .. }
             | Self::StopService { node, .. }
             | Self::StartService { node, .. }
@@ -177,6 +185,7 @@ impl Action {
             Self::Stage { node, .. }
             | Self::Quiet { node }
             | Self::Drain { node, .. }
+            | Self::Pause { node, .. }
             | Self::Readmit { node, .. }
             | Self::StopService { node, .. }
             | Self::StartService { node, .. }
@@ -197,6 +206,7 @@ impl Action {
     pub fn cluster(&self) -> Option<&ClusterId> {
         match self {
             Self::Drain { cluster, .. }
+            | Self::Pause { cluster, .. }
             | Self::Readmit { cluster, .. }
             | Self::Move { cluster, .. }
             | Self::TakeOffline { cluster, .. }
@@ -218,6 +228,7 @@ impl Action {
             Self::Stage { .. } => "stage",
             Self::Quiet { .. } => "quiet",
             Self::Drain { .. } => "drain",
+            Self::Pause { .. } => "pause",
             Self::Readmit { .. } => "readmit",
             Self::Move { .. } => "move",
             Self::TakeOffline { .. } => "take-offline",

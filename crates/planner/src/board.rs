@@ -32,6 +32,8 @@ pub(crate) struct Board<'a> {
     pub(crate) first_patched: Option<ServerId>,
     /// Nodes that take no groups.
     pub(crate) drained: BTreeSet<ServerId>,
+    /// Those of them that we paused, so that no group goes back to an old version.
+    pub(crate) held_back: BTreeSet<ServerId>,
     /// Nodes whose cluster service is stopped.
     pub(crate) stopped: BTreeSet<ServerId>,
     /// Groups whose directory object is at the release already.
@@ -95,6 +97,7 @@ impl<'a> Board<'a> {
             patched: BTreeSet::new(),
             first_patched: None,
             drained: BTreeSet::new(),
+            held_back: BTreeSet::new(),
             stopped: BTreeSet::new(),
             upgraded: BTreeSet::new(),
             carried_over: BTreeSet::new(),
@@ -260,14 +263,27 @@ impl<'a> Board<'a> {
         self.drained.union(&self.stopped).cloned().collect()
     }
 
-    /// The condition that nothing else is out while something happens to `node`.
-    pub(crate) fn others_online(&self, node: &ServerId) -> Condition {
+    /// That nothing else is out while something happens to `node`. A node that is held back is there, and paused.
+    pub(crate) fn others_online(&self, node: &ServerId) -> Vec<Condition> {
         let mut except: Vec<ServerId> = self.out().into_iter().collect();
         if !except.contains(node) {
             except.push(node.clone());
         }
         except.sort();
-        Condition::OthersOnline { cluster: self.cluster.clone(), except }
+        let paused = self.held_back.iter().filter(|held| *held != node && !self.stopped.contains(*held));
+        let paused = paused.map(|held| Condition::NodeState {
+            cluster: self.cluster.clone(),
+            node: held.clone(),
+            state: NodeState::Standby,
+        });
+        let others = Condition::OthersOnline { cluster: self.cluster.clone(), except };
+        [others].into_iter().chain(paused).collect()
+    }
+
+    /// Whether the release's new store upgrades what it opens, and nothing but us keeps an old one away from it
+    /// (E00-AP-STORE-UPGRADE). A virtual server of 2003 doesn't come online on a node of another version.
+    pub(crate) fn opens_for_good(&self) -> bool {
+        self.seen.kind == ClusterKind::Windows && self.payload.one_way && !self.payload.group_upgrade
     }
 
     /// Health of every group that serves users and isn't offline on purpose.

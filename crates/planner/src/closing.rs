@@ -7,11 +7,11 @@ use kaketsugi_world::Command;
 
 use crate::board::Board;
 use crate::sheet::{Draft, Sheet};
-use crate::{Refused, groups, nodes, pools};
+use crate::{Refused, groups, nodes, pools, rules};
 
 /// Brings back what the work on the nodes has moved, stopped and set.
 pub(crate) fn bring_back(sheet: &mut Sheet, board: &mut Board<'_>) -> Result<(), Refused> {
-    let all: Vec<ServerId> = board.stopped.iter().cloned().collect();
+    let all: Vec<ServerId> = board.stopped.union(&board.held_back).cloned().collect();
     for node in all {
         nodes::start(sheet, board, &node)?;
     }
@@ -36,10 +36,11 @@ fn next_home(board: &Board<'_>, left: &mut Vec<GroupId>) -> Option<GroupId> {
 }
 
 /// The move home is the fail-over proof; a group that is home already goes away and comes back for it
-/// (E03-CLU-14-FAILOVER).
+/// (E03-CLU-14-FAILOVER, which stands in the section of 2003 alone).
 fn go_home(sheet: &mut Sheet, board: &mut Board<'_>, group: &GroupId) -> Result<(), Refused> {
     let Some(now) = board.owner.get(group).cloned() else { return Ok(()) };
-    let proof_owed = board.seen.kind == ClusterKind::Windows && !board.proven.contains(group);
+    let asked = board.seen.kind == ClusterKind::Windows && board.payload.product == Product::Exchange2003;
+    let proof_owed = asked && !board.proven.contains(group);
     let home = board.home(group).filter(|h| board.eligible(group).contains(h));
     match home {
         Some(home) if home != now && !board.has_room(&home, group) => {
@@ -156,11 +157,7 @@ fn has_version(board: &Board<'_>, group: &GroupId) -> bool {
 /// Looks at the end state as a whole.
 pub(crate) fn verify(sheet: &mut Sheet, board: &mut Board<'_>) -> Result<(), Refused> {
     let exposes = board.act(None)?;
-    let rules: &[&str] = match (board.seen.kind, board.payload.product) {
-        (ClusterKind::Windows, _) => &["E03-CLU-15-VERSION"],
-        (ClusterKind::StandAlone, Product::Exchange2000) => &["E00-VERSION"],
-        _ => &[],
-    };
+    let rules = rules::verify(board);
     let cluster = &board.cluster.clone();
     for group in board.service_groups() {
         let mut expects = serving(board, &group);

@@ -1,13 +1,13 @@
 //! What happens to groups: drained, moved, taken over onto patched nodes, upgraded, brought back.
 
-use kaketsugi_estate::{ClusterKind, GroupId, GroupRole, NodeState, ServerId};
+use kaketsugi_estate::{GroupId, GroupRole, NodeState, ServerId};
 use kaketsugi_plan::{Action, Condition, Finding, Interruption, Phase, Recovery};
 
 use kaketsugi_world::Command;
 
 use crate::board::Board;
 use crate::sheet::{Draft, Sheet};
-use crate::{Refused, nodes, order};
+use crate::{Refused, nodes, order, rules};
 
 /// Empties a node by moving its groups, each to a node of our choice (E03-CLU-MOVE-EVS, E03-CLU-02-EMPTY).
 pub(crate) fn move_all_off(sheet: &mut Sheet, board: &mut Board<'_>, node: &ServerId) -> Result<(), Refused> {
@@ -39,11 +39,9 @@ pub(crate) fn drain(sheet: &mut Sheet, board: &mut Board<'_>, node: &ServerId) -
     }
     let cluster = board.cluster.clone();
     let mut requires = board.all_healthy();
-    requires.extend([
-        Condition::NoTrouble { cluster: cluster.clone() },
-        board.others_online(node),
-        Condition::QuorumWithout { cluster: cluster.clone(), node: node.clone() },
-    ]);
+    requires.push(Condition::NoTrouble { cluster: cluster.clone() });
+    requires.extend(board.others_online(node));
+    requires.push(Condition::QuorumWithout { cluster: cluster.clone(), node: node.clone() });
     let were = board.owner.clone();
     let exposes = board.act(Some(&Command::Standby { cluster: cluster.clone(), node: node.clone() }))?;
     board.drained.insert(node.clone());
@@ -71,12 +69,51 @@ pub(crate) fn drain(sheet: &mut Sheet, board: &mut Board<'_>, node: &ServerId) -
     Ok(())
 }
 
-/// Lets a drained node carry groups again.
+/// Pauses the nodes with the older version that could be given a group: once the new store has upgraded its databases, no
+/// fail-over may bring them to an old one (E00-AP-STORE-UPGRADE).
+pub(crate) fn hold_back(sheet: &mut Sheet, board: &mut Board<'_>, group: &GroupId) -> Result<(), Refused> {
+    if !board.opens_for_good() {
+        return Ok(());
+    }
+    let out = board.out();
+    for node in board.eligible(group) {
+        if !board.patched.contains(&node) && !out.contains(&node) {
+            pause(sheet, board, &node)?;
+        }
+    }
+    Ok(())
+}
+
+fn pause(sheet: &mut Sheet, board: &mut Board<'_>, node: &ServerId) -> Result<(), Refused> {
+    let cluster = board.cluster.clone();
+    let mut requires = board.all_healthy();
+    requires.extend(board.others_online(node));
+    let exposes = board.act(Some(&Command::Standby { cluster: cluster.clone(), node: node.clone() }))?;
+    board.drained.insert(node.clone());
+    board.held_back.insert(node.clone());
+    sheet.write(
+        Draft::new(
+            Action::Pause { cluster: cluster.clone(), node: node.clone() },
+            format!("Pause {node}, so that no fail-over brings upgraded databases to its old store"),
+        )
+        .requires(requires)
+        .expects([Condition::NodeState { cluster, node: node.clone(), state: NodeState::Standby }])
+        .expects(board.all_healthy())
+        .cites(rules::PAUSE)
+        .exposes(exposes)
+        .recovery(Recovery::Redo)
+        .takes(5, 120),
+    );
+    Ok(())
+}
+
+/// Lets a drained or paused node carry groups again.
 pub(crate) fn readmit(sheet: &mut Sheet, board: &mut Board<'_>, node: &ServerId) -> Result<(), Refused> {
     let cluster = board.cluster.clone();
     let were = board.owner.clone();
     let exposes = board.act(Some(&Command::Unstandby { cluster: cluster.clone(), node: node.clone() }))?;
     board.drained.remove(node);
+    let cites = if board.held_back.remove(node) { rules::PAUSE } else { &[] };
     // Groups that the cluster brings back by itself, because they prefer this node.
     let (interrupts, moved) = moved_since(board, &were);
     let mut expects = vec![
@@ -96,6 +133,7 @@ pub(crate) fn readmit(sheet: &mut Sheet, board: &mut Board<'_>, node: &ServerId)
             Condition::Installed { node: node.clone(), release: board.payload.id.clone() },
         ])
         .expects(expects)
+        .cites(cites)
         .interrupts(interrupts)
         .exposes(exposes)
         .takes(10, 600),
@@ -125,12 +163,14 @@ fn moved_since(
 fn relocate(sheet: &mut Sheet, board: &mut Board<'_>, group: &GroupId, to: &ServerId) -> Result<(), Refused> {
     let service = board.service_groups().contains(group);
     let first_time = service && board.patched.contains(to) && !board.carried_over.contains(group);
-    if first_time && board.seen.kind == ClusterKind::Windows {
-        carry_over(sheet, board, group, to)
-    } else {
-        nodes::start(sheet, board, to)?;
-        move_online(sheet, board, group, to, false)
+    if first_time && !board.profile.kept_online.is_empty() {
+        return carry_over(sheet, board, group, to);
     }
+    nodes::start(sheet, board, to)?;
+    if first_time {
+        hold_back(sheet, board, group)?;
+    }
+    move_online(sheet, board, group, to, false)
 }
 
 /// E03-CLU-06-OFFLINE to E03-CLU-10-ONLINE; without E03-CLU-09 where the release upgrades no groups.
@@ -367,6 +407,8 @@ pub(crate) fn move_online(
     if board.upgraded.contains(group) && board.upgrades_groups() {
         requires.push(Condition::Installed { node: to.clone(), release: board.payload.id.clone() });
     }
+    let cites = rules::move_online(board, group, to, noticed, proof);
+    let upgrades = rules::upgrades_databases(board, group, to);
     let exposes = board.act(Some(&move_to(board, group, to)))?;
     if board.patched.contains(to) {
         board.carried_over.insert(group.clone());
@@ -374,15 +416,10 @@ pub(crate) fn move_online(
     } else {
         board.proven.remove(group);
     }
-    let windows = board.seen.kind == ClusterKind::Windows;
-    let cites: &[&str] = match (windows, proof, noticed) {
-        (true, true, _) => &["E03-CLU-14-FAILOVER"],
-        (true, false, true) => &["E03-CLU-01-MOVE", "E03-CLU-MOVE-EVS"],
-        (true, false, false) => &["E03-CLU-02-EMPTY", "ALL-CLU-STOP"],
-        (false, ..) => &["CRM-RESOURCE"],
-    };
     let title = if proof {
         format!("Move {group} to {to}: the proof that it fails over")
+    } else if upgrades {
+        format!("Move {group} to {to}, whose new store upgrades its databases")
     } else {
         format!("Move {group} to {to}")
     };
@@ -390,7 +427,8 @@ pub(crate) fn move_online(
         Draft::new(Action::Move { cluster, group: group.clone(), to: to.clone(), proof }, title)
             .requires(requires)
             .expects(expects)
-            .cites(cites)
+            .cites(&cites)
+            .point_of_no_return(upgrades)
             .interrupts(interrupts)
             .exposes(exposes)
             .takes(seconds, 900),
@@ -461,7 +499,7 @@ fn nowhere(board: &Board<'_>, group: &GroupId, node: &ServerId) -> Refused {
             remedy: format!(
                 "Allow another owner for {group}, or bring another node online, then plan again."
             ),
-            cites: vec!["E03-CLU-MOVE-EVS".into(), "E03-CLU-02-EMPTY".into()],
+            cites: rules::nowhere(board),
         }],
     }
 }

@@ -16,6 +16,7 @@ mod people;
 mod pools;
 mod refuse;
 mod rolling;
+mod rules;
 mod sheet;
 
 use std::collections::BTreeSet;

@@ -1,13 +1,14 @@
 //! What happens on one node: files, quiet, service, install, restart.
 
 use kaketsugi_estate::{ClusterKind, NodeState, ReleaseState, ServerId};
+use kaketsugi_knowledge::Drain;
 use kaketsugi_plan::{Action, Condition, Content, Payload, Recovery, RestartNeed, ServiceNeed};
 
 use kaketsugi_world::Command;
 
 use crate::board::Board;
 use crate::sheet::{Draft, Sheet};
-use crate::{Refused, closing, in_place, order, people};
+use crate::{Refused, closing, groups, in_place, people, rules};
 
 /// What has to be installed on a node, in order: releases that come first, then the release.
 pub(crate) fn due<'a>(board: &Board<'a>, node: &ServerId) -> Vec<&'a Payload> {
@@ -91,6 +92,10 @@ pub(crate) fn patch(sheet: &mut Sheet, board: &mut Board<'_>, node: &ServerId) -
     }
     board.patched.insert(node.clone());
     board.first_patched.get_or_insert_with(|| node.clone());
+    // Where groups come with what is online in them, nothing has to be offline before the node joins (E03-CLU-07-START).
+    if board.profile.drain == Drain::MoveGroups && board.profile.kept_online.is_empty() {
+        start(sheet, board, node)?;
+    }
     Ok(())
 }
 
@@ -111,10 +116,8 @@ fn install(
     payload: &Payload,
 ) -> Result<(), Refused> {
     let mut requires = ready(node, payload);
-    requires.extend([
-        Condition::NodeEmpty { cluster: board.cluster.clone(), node: node.clone() },
-        board.others_online(node),
-    ]);
+    requires.push(Condition::NodeEmpty { cluster: board.cluster.clone(), node: node.clone() });
+    requires.extend(board.others_online(node));
     match payload.service {
         ServiceNeed::Stopped => requires.push(Condition::Service { node: node.clone(), running: false }),
         ServiceNeed::Running => requires.push(Condition::Service { node: node.clone(), running: true }),
@@ -134,23 +137,7 @@ fn install(
         agreed: false,
     }))?;
     let media = matches!(payload.content, Content::Media(_));
-    let mut cites: Vec<&str> = match (media, payload.id == board.payload.id) {
-        (true, true) => vec!["E03-CLU-04-INSTALL", "E03-CLU-02-EMPTY", "ALL-CLU-STOP", "ALL-ONE-INSTALLER"],
-        (true, false) => vec!["E03-CLU-IIS-FIX"],
-        (false, _) => Vec::new(),
-    };
-    if media {
-        cites.extend(turn(board));
-        if payload.id == board.payload.id {
-            cites.extend(order::front_end_rule(board));
-            cites.push("ALL-CLU-STORE");
-            cites.extend(payload.service_pack.then_some("ALL-NO-UNINSTALL"));
-        }
-        // The first of the two stages; the other one is the upgrade of each virtual server.
-        cites.extend(
-            (payload.id == board.payload.id && payload.group_upgrade).then_some("E03-CLU-TWO-STAGES"),
-        );
-    }
+    let mut cites = if media { rules::install(board, payload) } else { Vec::new() };
     cites.extend(payload.cites.iter().map(String::as_str));
     let mut draft = Draft::new(
         Action::Install { node: node.clone(), release: payload.id.clone() },
@@ -169,15 +156,6 @@ fn install(
     }
     sheet.write(draft);
     Ok(())
-}
-
-/// What the document says of nodes that come after the first one.
-fn turn(board: &Board<'_>) -> Option<&'static str> {
-    match board.patched.len() {
-        0 => None,
-        1 => Some("E03-CLU-12-OTHER-NODE"),
-        _ => Some("E03-CLU-13-REPEAT"),
-    }
 }
 
 /// Whether a node is restarted after an install: by the installer's need and by policy. None: it never is.
@@ -205,20 +183,13 @@ fn restart(
         // The stack is stopped before a restart: a node that leaves in good order is never fenced.
         stop(sheet, board, node, when.clone())?;
     }
-    let cites: &[&str] = match (windows, last) {
-        (true, true) => &["E03-CLU-05-REBOOT", "ALL-CLU-NO-REBOOT"],
-        (true, false) => &["E03-CLU-IIS-FIX"],
-        (false, _) => &[],
-    };
     let command = Command::Restart { node: node.clone() };
     let exposes = if when.is_some() { board.act_if_asked(&command) } else { board.act(Some(&command)) }?;
     let mut draft = Draft::new(Action::Restart { node: node.clone() }, format!("Restart {node}"))
-        .requires([
-            Condition::NodeEmpty { cluster: board.cluster.clone(), node: node.clone() },
-            board.others_online(node),
-        ])
+        .requires([Condition::NodeEmpty { cluster: board.cluster.clone(), node: node.clone() }])
+        .requires(board.others_online(node))
         .expects([Condition::Restarted { node: node.clone() }, Condition::Reached { node: node.clone() }])
-        .cites(cites)
+        .cites(rules::restart(board, last))
         .unreachable(node)
         .exposes(exposes)
         .takes(board.profile.expected_seconds.restart, 3 * board.profile.expected_seconds.restart.max(300));
@@ -256,17 +227,15 @@ fn stop(
     .requires([
         Condition::NodeEmpty { cluster: cluster.clone(), node: node.clone() },
         Condition::QuorumWithout { cluster: cluster.clone(), node: node.clone() },
-        others,
     ])
+    .requires(others)
     .expects([
         Condition::Service { node: node.clone(), running: false },
         Condition::NodeState { cluster, node: node.clone(), state: NodeState::Offline },
     ])
+    .cites(&rules::stop(board))
     .exposes(exposes)
     .takes(15, 300);
-    if board.seen.kind == ClusterKind::Windows {
-        draft = draft.cites(&["E03-CLU-03-STOP", "ALL-CLU-STOP", "E03-CLU-ONE-NODE"]);
-    }
     if let Some(when) = when {
         draft = draft.when(when);
     }
@@ -274,11 +243,19 @@ fn stop(
     Ok(())
 }
 
-/// Makes sure that the cluster service of a node runs, and that no group went there early.
+/// Makes sure that a node can carry groups: its cluster service runs, and a patched node isn't held back any more.
 pub(crate) fn start(sheet: &mut Sheet, board: &mut Board<'_>, node: &ServerId) -> Result<(), Refused> {
-    if !board.stopped.contains(node) {
-        return Ok(());
+    if board.stopped.contains(node) {
+        start_service(sheet, board, node)?;
     }
+    if board.held_back.contains(node) && board.patched.contains(node) {
+        groups::readmit(sheet, board, node)?;
+    }
+    Ok(())
+}
+
+/// Makes sure that the cluster service of a node runs, and that no group went there early.
+fn start_service(sheet: &mut Sheet, board: &mut Board<'_>, node: &ServerId) -> Result<(), Refused> {
     let exposes = board.act(Some(&Command::StartService { node: node.clone() }))?;
     board.stopped.remove(node);
     let cluster = board.cluster.clone();
@@ -291,19 +268,18 @@ pub(crate) fn start(sheet: &mut Sheet, board: &mut Board<'_>, node: &ServerId) -
         let owner = board.owner.get(&group)?.clone();
         Some(Condition::Owner { cluster: cluster.clone(), group, node: owner })
     }));
-    let mut draft = Draft::new(
-        Action::StartService { cluster, node: node.clone() },
-        format!("Make sure that the cluster service on {node} runs"),
-    )
-    .requires([Condition::Reached { node: node.clone() }])
-    .expects(expects)
-    .interrupts(crate::groups::lasting(board))
-    .exposes(exposes)
-    .takes(20, 600);
-    if board.seen.kind == ClusterKind::Windows {
-        draft = draft.cites(&["E03-CLU-07-START"]);
-    }
-    sheet.write(draft);
+    sheet.write(
+        Draft::new(
+            Action::StartService { cluster, node: node.clone() },
+            format!("Make sure that the cluster service on {node} runs"),
+        )
+        .requires([Condition::Reached { node: node.clone() }])
+        .expects(expects)
+        .cites(&rules::start(board))
+        .interrupts(groups::lasting(board))
+        .exposes(exposes)
+        .takes(20, 600),
+    );
     Ok(())
 }
 

@@ -19,6 +19,11 @@ pub(crate) fn roll(
     }
     // What an earlier run left half-way is finished first: its users are cut off, or cut off from a way back.
     groups::upgrade_in_place(sheet, board)?;
+    if !board.to_do().is_empty() {
+        for group in board.carried_over.clone() {
+            groups::hold_back(sheet, board, &group)?;
+        }
+    }
     let mut before: Option<ServerId> = None;
     while let Some((node, reason)) = order::next_node(board) {
         reasons.push(reason);

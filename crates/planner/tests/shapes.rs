@@ -15,6 +15,7 @@ fn body(plan: &Plan) -> String {
     for step in &plan.steps {
         let line = match &step.action {
             Action::Drain { node, .. } => format!("drain {node}"),
+            Action::Pause { node, .. } => format!("pause {node}"),
             Action::Readmit { node, .. } => format!("readmit {node}"),
             Action::Move { group, to, proof, .. } => {
                 format!("move {group} to {to}{}", if *proof { " as proof" } else { "" })
@@ -136,4 +137,92 @@ fn groups_on_every_node() {
 fn two_plans_of_the_same_snapshot_are_the_same() {
     let kit = pacemaker(&["n1", "n2", "n3"], &[("mail", "n1")]);
     assert_eq!(plan(&kit).hash(), plan(&kit).hash());
+}
+
+#[test]
+fn exchange_2000_active_passive() {
+    // E00-AP-PASSIVE-FIRST: the passive node; then everything moves to it, while the old store is kept from what the new one
+    // has upgraded; then the other node, passive now. It ends there: nothing goes back, and nothing has to prove itself.
+    let plan = plan(&exchange(&["NODE1", "NODE2"], &[("EVS1", "NODE1")], "exchange-2000-sp3"));
+    insta::assert_snapshot!(body(&plan), @r"
+    stop NODE2
+    install exchange-2000-sp3 on NODE2
+    restart NODE2, if asked
+    start NODE2
+    pause NODE1
+    move EVS1 to NODE2
+    move Cluster Group to NODE2
+    soak NODE2
+    stop NODE1
+    install exchange-2000-sp3 on NODE1
+    restart NODE1, if asked
+    start NODE1
+    readmit NODE1
+    ");
+    assert_eq!(interruptions(&plan, "EVS1"), 1);
+}
+
+#[test]
+fn exchange_2000_active_active() {
+    // E00-AA-CONSOLIDATE: all on one node, the free one is patched, all move to it, then the other.
+    let plan =
+        plan(&exchange(&["NODE1", "NODE2"], &[("EVS1", "NODE1"), ("EVS2", "NODE2")], "exchange-2000-sp3"));
+    insta::assert_snapshot!(body(&plan), @r"
+    move EVS2 to NODE1
+    stop NODE2
+    install exchange-2000-sp3 on NODE2
+    restart NODE2, if asked
+    start NODE2
+    pause NODE1
+    move EVS1 to NODE2
+    move EVS2 to NODE2
+    move Cluster Group to NODE2
+    soak NODE2
+    stop NODE1
+    install exchange-2000-sp3 on NODE1
+    restart NODE1, if asked
+    start NODE1
+    readmit NODE1
+    ");
+    assert_eq!((interruptions(&plan, "EVS1"), interruptions(&plan, "EVS2")), (1, 2));
+}
+
+#[test]
+fn exchange_2000_on_four_nodes() {
+    // Each virtual server moves once, onto a patched node; until then every node with the old store is paused.
+    let nodes = ["NODE1", "NODE2", "NODE3", "NODE4"];
+    let groups = [("EVS1", "NODE1"), ("EVS2", "NODE2"), ("EVS3", "NODE3")];
+    let plan = plan(&exchange(&nodes, &groups, "exchange-2000-sp3"));
+    insta::assert_snapshot!(body(&plan), @r"
+    stop NODE4
+    install exchange-2000-sp3 on NODE4
+    restart NODE4, if asked
+    start NODE4
+    pause NODE1
+    pause NODE2
+    pause NODE3
+    move EVS2 to NODE4
+    stop NODE2
+    install exchange-2000-sp3 on NODE2
+    restart NODE2, if asked
+    start NODE2
+    readmit NODE2
+    move EVS3 to NODE2
+    stop NODE3
+    install exchange-2000-sp3 on NODE3
+    restart NODE3, if asked
+    start NODE3
+    readmit NODE3
+    move EVS1 to NODE3
+    move Cluster Group to NODE2
+    soak NODE2
+    stop NODE1
+    install exchange-2000-sp3 on NODE1
+    restart NODE1, if asked
+    start NODE1
+    readmit NODE1
+    ");
+    for group in ["EVS1", "EVS2", "EVS3"] {
+        assert_eq!(interruptions(&plan, group), 1, "{group}");
+    }
 }

@@ -68,6 +68,10 @@ fn settings(open: &mut BTreeMap<(u8, String), String>, plan: &Plan, step: &Step,
             &format!("drain {node}"),
             format!("{node} was put into standby and may carry no groups yet."),
         ),
+        Action::Pause { node, .. } => changed(
+            &format!("drain {node}"),
+            format!("{node} was paused and may take no groups yet; what it carries stays there."),
+        ),
         Action::StopService { node, .. } => {
             changed(
                 &format!("service {node}"),

@@ -3,7 +3,9 @@
 //! What was installed stays. Groups stay where they are: a group comes online on the node that has it, where its
 //! version allows that.
 
-use kaketsugi_estate::{ClusterId, GroupId, NodeState, ReleaseId, ReleaseState, ServerId, Snapshot};
+use kaketsugi_estate::{
+    ClusterId, GroupId, GroupRole, NodeState, ReleaseId, ReleaseState, ServerId, Snapshot,
+};
 use kaketsugi_plan::{Action, Answer, Condition, Step};
 
 use crate::Run;
@@ -41,12 +43,14 @@ impl Run {
     ) -> Option<Answer> {
         match condition {
             // An old node may carry groups as it did before, a new one too; a half-patched one may not. In a pool only
-            // servers of one version may serve together.
+            // servers of one version may serve together, and what a new one has opened isn't for an old one.
             Condition::Installed { node, release } => {
                 Some(Answer::known(release_on(seen, node, release).map(|state| match state {
                     ReleaseState::Installed | ReleaseState::Newer => true,
                     ReleaseState::Partial => false,
-                    ReleaseState::Absent => !self.differs_in_pool(step, node, release, seen),
+                    ReleaseState::Absent => {
+                        !self.differs_in_pool(step, node, release, seen) && !self.newer_has_opened(step, seen)
+                    }
                 })))
             }
             Condition::GroupVersion { cluster, group, build } => {
@@ -71,6 +75,23 @@ impl Run {
             true => pool.servers.iter().any(|mate| is_in(mate) && has(mate)),
             false => is_in(without) && has(comes),
         }
+    }
+
+    /// Whether a node that this run paused would take groups again whose data a newer version has opened meanwhile: one
+    /// on a node with the release, or one that nobody can place.
+    fn newer_has_opened(&self, step: &Step, seen: &Snapshot) -> bool {
+        let Action::Readmit { cluster, node } = &step.action else { return false };
+        let pauses =
+            |other: &Step| matches!(&other.action, Action::Pause { node: paused, .. } if paused == node);
+        let payload = &self.plan.payload;
+        if !payload.one_way || !self.plan.steps.iter().any(pauses) {
+            return false;
+        }
+        let new = |owner: &ServerId| seen.servers.get(owner).is_none_or(|found| found.has(&payload.id));
+        let groups = seen.clusters.get(cluster).into_iter().flat_map(|found| found.groups.values());
+        groups
+            .filter(|group| group.role == GroupRole::Service)
+            .any(|group| group.owner.as_ref().is_none_or(new))
     }
 
     /// Whether a group's version is that of the node that has it (E03-CLU-11-PINNED): the new one on a patched node,
@@ -109,7 +130,7 @@ pub(crate) fn closes(action: &Action) -> bool {
 /// Whether `closing` puts back what `action` changed.
 pub(crate) fn opens(action: &Action, closing: &Action) -> bool {
     match (action, closing) {
-        (Action::Drain { node, .. }, Action::Readmit { node: other, .. })
+        (Action::Drain { node, .. } | Action::Pause { node, .. }, Action::Readmit { node: other, .. })
         | (Action::Quiet { node }, Action::PutBack { node: other })
         | (Action::StopService { node, .. }, Action::StartService { node: other, .. }) => node == other,
         (Action::TakeOffline { group, .. }, Action::BringOnline { group: other, .. }) => group == other,

@@ -60,14 +60,18 @@ fn after_each_record_settings_are_back_and_groups_serve() {
                 // The virtual server is on the new node and of the old version: there it can't come online.
                 (End::Stopped, Some(Why::NotReady { step, conditions })) => {
                     stopped += 1;
-                    assert!(step.as_str().starts_with("E03-CLU-10-ONLINE"), "{name}, {at}: {step}");
+                    let action = plan.step(step).unwrap().action.name();
+                    // And a node with the old store takes no group back that the new one has opened.
+                    let expected = if name == "exchange" { "bring-online" } else { "readmit" };
+                    assert_eq!(action, expected, "{name}, {at}: {step}");
                     assert!(matches!(conditions.as_slice(), [(_, Answer::No)]), "{conditions:?}");
+                    assert!(action != "readmit" || everything_serves(&host), "{name}, {at}");
                 }
                 other => panic!("{name}, {at}: {other:?}"),
             }
         }
         assert!(finished > 50, "{name}: {finished}");
-        assert_eq!(stopped > 0, name == "exchange", "{name}: {stopped}");
+        assert_eq!(stopped > 0, name != "pacemaker", "{name}: {stopped}");
     }
 }
 

@@ -1,7 +1,8 @@
 //! Windows server clusters (Windows 2000 and 2003): fail-over, failback, and virtual servers of Exchange 2003.
 //!
 //! Certain (documented by Microsoft): a group moves as a whole and each of its resources gets its former state back;
-//! a paused node keeps its groups and takes no new ones; failback happens when the preferred owner joins again; a
+//! a paused node keeps its groups, takes no new ones, brings nothing online and is still paused after a restart
+//! (PauseClusterNode); failback happens when the preferred owner joins again; a
 //! virtual server whose version in the directory isn't that of its node's binaries doesn't come online (c1037b44,
 //! event 1025). Our reading, not documented in every detail: a group without a preferred owner that is up goes to the
 //! first other member that can carry it, by name.
@@ -109,8 +110,12 @@ fn can_start(
 ) -> bool {
     let broken =
         world.cluster(id).is_some_and(|c| c.broken.contains(&(name.clone(), resource.clone(), node.clone())));
-    let kept = group.resources.iter().any(|r| r.id == *resource && r.kept_online);
-    !broken && (kept || world.version_fits(group, node))
+    let own = group.resources.iter().find(|r| r.id == *resource);
+    let kept = own.is_some_and(|r| r.kept_online);
+    // On a paused node what is online stays so, and nothing else can be brought online.
+    let paused = world.server(node).is_some_and(|s| s.standby);
+    let runs = group.owner.as_ref() == Some(node) && own.is_some_and(|r| r.state == ResourceState::Online);
+    !broken && (!paused || runs) && (kept || world.version_fits(group, node))
 }
 
 /// Members that may take the group, first choice first.

@@ -22,6 +22,12 @@ pub(crate) fn balanced(release: &str, out: &[&str]) -> Plan {
     kaketsugi_planner::plan(&kit.estate, &kit.snapshot, &kit.payload).unwrap()
 }
 
+/// A cluster of Exchange 2000, as the planner plans it: virtual servers with the nodes that have them.
+pub(crate) fn of_2000(nodes: &[&str], groups: &[(&str, &str)], release: &str) -> Plan {
+    let kit = planned::exchange(nodes, groups, release);
+    kaketsugi_planner::plan(&kit.estate, &kit.snapshot, &kit.payload).unwrap()
+}
+
 fn safe(plan: &Plan) -> Verdict {
     let verdict = check(plan, &Bounds::default());
     if let Outcome::Violation(trace) = &verdict.outcome {
@@ -88,6 +94,25 @@ fn the_service_pack_of_exchange_2003() {
 fn a_hotfix_of_exchange_2003() {
     let verdict = safe(&testkit::exchange("exchange-2003-kb916803"));
     shows_enough(&verdict);
+}
+
+/// E00-AP-PASSIVE-FIRST and E00-AA-CONSOLIDATE; nothing goes wrong when a node fails while the databases are upgraded.
+#[test]
+fn clusters_of_exchange_2000() {
+    for release in ["exchange-2000-sp3", "exchange-2000-kb870540"] {
+        for groups in [&[("EVS1", "N1")][..], &[("EVS1", "N1"), ("EVS2", "N2")]] {
+            let plan = of_2000(&["N1", "N2"], groups, release);
+            assert_eq!(kaketsugi_lint::lint(&plan), [], "{release} {groups:?}");
+            shows_enough(&safe(&plan));
+        }
+    }
+}
+
+#[test]
+fn three_nodes_of_exchange_2000() {
+    let plan = of_2000(&["N1", "N2", "N3"], &[("EVS1", "N1"), ("EVS2", "N2")], "exchange-2000-sp3");
+    assert_eq!(kaketsugi_lint::lint(&plan), []);
+    shows_enough(&safe(&plan));
 }
 
 /// A power cut amid a service pack: what needs no Exchange runs again, the store doesn't. And a hotfix that was cut off,
@@ -200,6 +225,9 @@ fn whatever_a_stopped_run_leaves_behind_can_be_planned_from() {
         stand_alone("exchange-2003-kb916803"),
         balanced("exchange-2003-sp2", &[]),
         balanced("exchange-2000-sp3", &[]),
+        of_2000(&["N1", "N2"], &[("EVS1", "N1")], "exchange-2000-sp3"),
+        of_2000(&["N1", "N2"], &[("EVS1", "N1"), ("EVS2", "N2")], "exchange-2000-sp3"),
+        of_2000(&["N1", "N2", "N3"], &[("EVS1", "N1"), ("EVS2", "N2")], "exchange-2000-sp3"),
     ] {
         let replan = |now: &kaketsugi_estate::Snapshot| match kaketsugi_planner::plan(
             &plan.estate,

@@ -100,9 +100,10 @@ fn not_readmitted(walk: &Walk<'_>) -> Vec<Found> {
     end.nodes
         .iter()
         // A plan that follows another within a run finds in standby what that run drained.
-        .filter(|(id, n)| n.drained || walk.plan.parent.is_some() && n.standby && !excused(id))
+        .filter(|(id, n)| n.drained || n.paused || walk.plan.parent.is_some() && n.standby && !excused(id))
         .map(|(id, n)| match n.pool {
             Some(pool) => Found::plan(format!("{id} is still out of {pool} at the end")),
+            None if n.paused => Found::plan(format!("{id} is still paused at the end")),
             None => Found::plan(format!("{id} is still in standby at the end")),
         })
         .collect()

@@ -46,6 +46,13 @@ pub(super) const CHECKS: &[Check] = &[
         find: failover_proof,
     },
     Check {
+        code: "exchange-passive-first",
+        asks: "In a cluster of Exchange 2000 a node that carries no virtual server is patched first.",
+        hint: "patch a passive node first; move virtual servers together where there is none",
+        rule: Cite::NONE.and_2000("E00-AP-PASSIVE-FIRST"),
+        find: passive_first,
+    },
+    Check {
         code: "exchange-front-ends-first",
         asks: "All front-end servers are upgraded before the first back-end server.",
         hint: "install the release on every front-end server first",
@@ -163,6 +170,26 @@ fn failover_proof(walk: &Walk<'_>) -> Vec<Found> {
         }
     }
     found
+}
+
+fn passive_first(walk: &Walk<'_>) -> Vec<Found> {
+    if walk.plan.payload.product != Product::Exchange2000 {
+        return Vec::new();
+    }
+    let clusters = walk.plan.snapshot.clusters.keys();
+    let early = clusters.filter_map(|cluster| {
+        let mut installs = walk.installs().filter(|(m, node)| m.before.cluster_of(node) == Some(cluster));
+        let (m, node) = installs.next()?;
+        let start = walk.start();
+        let active = |id: &ServerId| start.groups_on(id).any(|(_, g)| is_product_group(walk.plan, g));
+        let nodes = start.cluster_nodes(cluster).map(|(id, _)| id);
+        let passive: Vec<&ServerId> = nodes.filter(|id| !active(id) && !start.patched(id)).collect();
+        // What is there by half is completed first, whatever it carries.
+        let half_done = start.nodes.get(node).is_some_and(|n| n.half_done);
+        (active(node) && !half_done && !passive.is_empty())
+            .then(|| Found::at(m.step, format!("{node} was active, and {} passive", names(passive))))
+    });
+    early.collect()
 }
 
 fn front_ends_first(walk: &Walk<'_>) -> Vec<Found> {

@@ -47,7 +47,7 @@ pub(super) const CHECKS: &[Check] = &[
         code: "outage-room",
         asks: "No node is given more storage groups than its one store can run, nor so many as nobody has counted.",
         hint: "move the group to a node that carries none, or with fewer storage groups",
-        rule: Cite::exchange("E03-CLU-02-EMPTY"),
+        rule: Cite::exchange("E03-CLU-02-EMPTY").and_2000("E00-AA-CONSOLIDATE"),
         find: room,
     },
     Check {
@@ -65,7 +65,7 @@ fn out<'p>(walk: &Walk<'p>, books: &Ledger<'p>, cluster: &ClusterId) -> Vec<&'p 
     };
     books
         .cluster_nodes(cluster)
-        .filter(|(id, n)| n.service != Service::Running || n.drained || n.standby && ours(id))
+        .filter(|(id, n)| n.service != Service::Running || n.drained || n.standby && !n.paused && ours(id))
         .map(|(id, _)| id)
         .collect()
 }

@@ -90,6 +90,7 @@ fn proofs<'p>(walk: &Walk<'p>, action: &'p Action) -> Vec<Wanted<'p>> {
         Action::Drain { node, .. } => {
             vec![want("the node is empty", move |c| matches!(c, C::NodeEmpty { node: n, .. } if n == node))]
         }
+        Action::Pause { node, .. } => vec![want("the node is paused", move |c| standby(c, node))],
         Action::Readmit { node, .. } => vec![want("the node is online", move |c| online(c, node))],
         Action::Move { group, to, .. } => vec![want(
             "the group has arrived",
@@ -133,10 +134,11 @@ fn proofs<'p>(walk: &Walk<'p>, action: &'p Action) -> Vec<Wanted<'p>> {
 }
 
 fn out(server: &ServerId) -> Wanted<'_> {
-    want(
-        "the balancer gives the server no requests",
-        move |c| matches!(c, Condition::NodeState { node, state: NodeState::Standby, .. } if node == server),
-    )
+    want("the balancer gives the server no requests", move |c| standby(c, server))
+}
+
+fn standby(condition: &Condition, node: &ServerId) -> bool {
+    matches!(condition, Condition::NodeState { node: n, state: NodeState::Standby, .. } if n == node)
 }
 
 fn online(condition: &Condition, node: &ServerId) -> bool {
@@ -210,9 +212,12 @@ fn others_online(walk: &Walk<'_>) -> Vec<Found> {
         if m.before.cluster_of(node).is_none() {
             continue;
         }
-        // Nodes that were found in standby, or that this plan brings back later, may be named as well.
+        // Nodes that were found in standby may be named as well, and those that this plan has paused, where it asks
+        // whether they are there.
+        let asked_for = |id: &ServerId| m.step.requires.iter().any(|c| standby(c, id));
         let allowed = |id: &ServerId| {
             id == node
+                || asked_for(id)
                 || walk
                     .seen(cluster)
                     .and_then(|c| c.nodes.get(id))

@@ -1,10 +1,11 @@
 //! Virtual-server upgrades: when they are asked for, one by one, under E03-EVS-CONDITIONS, and never back.
 
+use kaketsugi_estate::{ClusterKind, ServerId};
 use kaketsugi_plan::{Action, Condition, Step};
 
-use crate::ledger::is_product_group;
+use crate::ledger::{Group, Ledger, is_product_group};
 use crate::objection::{Check, Cite, Found};
-use crate::walk::{Moment, Walk};
+use crate::walk::{Moment, Walk, names};
 
 pub(super) const CHECKS: &[Check] = &[
     Check {
@@ -69,6 +70,13 @@ pub(super) const CHECKS: &[Check] = &[
         hint: "move it to patched nodes only",
         rule: Cite::exchange("E03-CLU-11-PINNED"),
         find: pinned,
+    },
+    Check {
+        code: "upgrade-way-back",
+        asks: "No fail-over can bring what a newer version has opened to a node with an older one.",
+        hint: "pause the nodes that aren't patched before the group comes online on one that is",
+        rule: Cite::NONE.and_2000("E00-AP-STORE-UPGRADE"),
+        find: way_back,
     },
 ];
 
@@ -205,6 +213,40 @@ fn pinned(walk: &Walk<'_>) -> Vec<Found> {
                     m.step,
                     format!("{} carries the new version and may come to an older node", key.1),
                 ));
+            }
+        }
+    }
+    found
+}
+
+/// Virtual servers of Exchange 2003 don't come online on a node with an older version; those of 2000 do.
+fn way_back(walk: &Walk<'_>) -> Vec<Found> {
+    if walk.plan.payload.group_upgrade {
+        return Vec::new();
+    }
+    let mut found = Vec::new();
+    for m in walk.moments() {
+        for (key, group) in
+            m.after.groups.iter().filter(|(_, g)| g.upgraded && is_product_group(walk.plan, g))
+        {
+            let open = |books: &Ledger<'_>, group: &Group<'_>| -> Vec<ServerId> {
+                let nodes = books.cluster_nodes(key.0).map(|(id, _)| id);
+                nodes
+                    .filter(|id| group.upgraded && group.score(id).is_some())
+                    .filter(|id| books.carries(id) && !books.fits(group, id))
+                    .cloned()
+                    .collect()
+            };
+            let before = m.before.groups.get(key).map(|was| open(m.before, was)).unwrap_or_default();
+            let new: Vec<ServerId> =
+                open(m.after, group).into_iter().filter(|id| !before.contains(id)).collect();
+            if !new.is_empty() && m.after.kind(key.0) == Some(ClusterKind::Windows) {
+                let message = format!(
+                    "a fail-over could bring {} to {}, which isn't patched",
+                    key.1,
+                    names(new.iter())
+                );
+                found.push(Found::at(m.step, message));
             }
         }
     }

@@ -204,6 +204,9 @@ pub(crate) fn undone(plan: &Plan, action: &Action) -> Option<String> {
             Some(format!("{node} is in its pool, where all that serve have the same version"))
         }
         Action::Drain { node, .. } => Some(format!("{node} may carry groups again")),
+        Action::Pause { node, .. } => Some(format!(
+            "{node} may take groups again, unless a newer version has opened their data by then"
+        )),
         Action::Quiet { node } => {
             Some(format!("timers, service starts and failback on {node} are as they were"))
         }

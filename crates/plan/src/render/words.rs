@@ -185,6 +185,9 @@ pub fn purpose(plan: &Plan, action: &Action) -> &'static str {
         Action::Attest { .. } => "Only a person can vouch for this.",
         Action::Stage { .. } => "Nothing is begun anywhere for files that are missing or damaged.",
         Action::Quiet { .. } => "Nothing may move, start or update by itself while the run is at work.",
+        Action::Pause { .. } => {
+            "Once a new version has opened a group's data, no fail-over may bring them to an old one."
+        }
         Action::Drain { .. } => "Nothing is installed on a node that carries a group.",
         Action::Readmit { .. } => "The node is patched and can carry groups again.",
         Action::Move { proof: true, .. } => "That a group can fail over is only known once it did.",

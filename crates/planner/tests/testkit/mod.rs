@@ -141,12 +141,22 @@ pub(crate) fn pacemaker(nodes: &[&str], groups: &[(&str, &str)]) -> Pacemaker {
     Pacemaker { estate, snapshot, payload }
 }
 
-/// An Exchange 2003 cluster on Windows Server 2003, everything at what the release needs.
+/// The product that a release is for, and the Windows below it.
+fn platform(release: &kaketsugi_knowledge::Release) -> (Product, Os) {
+    match release.product.as_str() {
+        "exchange-2000" => (Product::Exchange2000, Os::Windows2000),
+        _ => (Product::Exchange2003, Os::Windows2003),
+    }
+}
+
+/// An Exchange cluster on Windows, everything at what the release needs.
 pub(crate) fn exchange(nodes: &[&str], groups: &[(&str, &str)], release: &str) -> Pacemaker {
     let cluster: ClusterId = id("CLUS1");
+    let release = kaketsugi_knowledge::releases().resolve(release).unwrap().into_owned();
+    let (product, os) = platform(&release);
     let estate = Estate {
         name: "test".into(),
-        servers: nodes.iter().map(|n| (id(n), server(Product::Exchange2003, Os::Windows2003))).collect(),
+        servers: nodes.iter().map(|n| (id(n), server(product, os))).collect(),
         clusters: BTreeMap::from([(
             cluster.clone(),
             Cluster {
@@ -162,26 +172,30 @@ pub(crate) fn exchange(nodes: &[&str], groups: &[(&str, &str)], release: &str) -
         access: kaketsugi_estate::Access::default(),
         rehearsal: Rehearsal::default(),
     };
-    let release = kaketsugi_knowledge::releases().resolve(release).unwrap().into_owned();
     let payload = kaketsugi_planner::from_catalogue(&release, &estate).unwrap();
-    // Service Pack 1, or what the release needs where that is more.
-    let version = release.from.at_least.max(kaketsugi_knowledge::Build::new(6, 5, 7226, 6)).to_string();
-    let resource = |name: &str, kind: &str, kept: bool| ResourceSeen {
+    // Of 2003 Service Pack 1, or what the release needs where that is more.
+    let old = release.from.at_least;
+    let version = match product {
+        Product::Exchange2000 => old.to_string(),
+        _ => old.max(kaketsugi_knowledge::Build::new(6, 5, 7226, 6)).to_string(),
+    };
+    let profile = kaketsugi_knowledge::profiles().get(product.as_str(), ClusterKind::Windows).unwrap();
+    let resource = |name: &str, kind: &str| ResourceSeen {
         id: id(name),
         kind: kind.into(),
         state: ResourceState::Online,
-        kept_online: kept,
+        kept_online: profile.is_kept_online(kind),
     };
     let group = |name: &str, owner: &str| GroupSeen {
         role: GroupRole::Service,
         owner: Some(id(owner)),
         state: GroupState::Online,
         resources: vec![
-            resource(&format!("{name} IP"), "IP Address", true),
-            resource(&format!("{name} Disk"), "Physical Disk", true),
-            resource(&format!("{name} Name"), "Network Name", true),
-            resource(&format!("{name} SA"), "Microsoft Exchange System Attendant", false),
-            resource(&format!("{name} IS"), "Microsoft Exchange Information Store", false),
+            resource(&format!("{name} IP"), "IP Address"),
+            resource(&format!("{name} Disk"), "Physical Disk"),
+            resource(&format!("{name} Name"), "Network Name"),
+            resource(&format!("{name} SA"), "Microsoft Exchange System Attendant"),
+            resource(&format!("{name} IS"), "Microsoft Exchange Information Store"),
         ],
         placement: Placement { scores: nodes.iter().map(|n| (id(n), 0)).collect(), stickiness: 0, turn: 0 },
         version: Some(version.clone()),
@@ -193,8 +207,8 @@ pub(crate) fn exchange(nodes: &[&str], groups: &[(&str, &str)], release: &str) -
         owner: Some(id(nodes[0])),
         state: GroupState::Online,
         resources: vec![
-            resource("Cluster IP", "IP Address", true),
-            resource("MSDTC", "Distributed Transaction Coordinator", false),
+            resource("Cluster IP", "IP Address"),
+            resource("MSDTC", "Distributed Transaction Coordinator"),
         ],
         placement: Placement { scores: nodes.iter().map(|n| (id(n), 0)).collect(), stickiness: 0, turn: 0 },
         version: None,
@@ -253,10 +267,7 @@ pub(crate) fn transcript(plan: &Plan) -> String {
 /// Servers that stand alone, with their roles; everything at what the release needs.
 pub(crate) fn alone(servers: &[(&str, &[Role])], release: &str) -> Pacemaker {
     let release = kaketsugi_knowledge::releases().resolve(release).unwrap().into_owned();
-    let (product, os) = match release.product.as_str() {
-        "exchange-2000" => (Product::Exchange2000, Os::Windows2000),
-        _ => (Product::Exchange2003, Os::Windows2003),
-    };
+    let (product, os) = platform(&release);
     let version = release.from.at_least.to_string();
     let names: Vec<&str> = servers.iter().map(|(name, _)| *name).collect();
     let mut kit = exchange(&names, &[("unused", names[0])], "exchange-2003-sp2");

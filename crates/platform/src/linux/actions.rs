@@ -38,6 +38,7 @@ pub(super) fn node_of(action: &Action) -> Result<&ServerId, Error> {
         Action::Attest { .. }
         | Action::Soak { .. }
         | Action::Verify { .. }
+        | Action::Pause { .. }
         | Action::TakeOffline { .. }
         | Action::UpgradeGroup { .. }
         | Action::BringOnline { .. } => {

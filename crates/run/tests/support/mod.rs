@@ -32,8 +32,14 @@ pub fn exchange() -> Arc<Plan> {
     Arc::new(kaketsugi_planner::plan(&kit.estate, &kit.snapshot, &kit.payload).expect("a plan"))
 }
 
-pub fn plans() -> [(&'static str, Arc<Plan>); 2] {
-    [("pacemaker", pacemaker()), ("exchange", exchange())]
+/// Two Exchange 2000 nodes and Service Pack 3.
+pub fn exchange_2000() -> Arc<Plan> {
+    let kit = testkit::exchange(&["NODE1", "NODE2"], &[("EVS1", "NODE1")], "exchange-2000-sp3");
+    Arc::new(kaketsugi_planner::plan(&kit.estate, &kit.snapshot, &kit.payload).expect("a plan"))
+}
+
+pub fn plans() -> [(&'static str, Arc<Plan>); 3] {
+    [("pacemaker", pacemaker()), ("exchange", exchange()), ("exchange-2000", exchange_2000())]
 }
 
 /// The step of that id.

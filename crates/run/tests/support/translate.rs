@@ -35,7 +35,9 @@ pub fn commands(plan: &Plan, step: &Step, attempt: u32, start: &Baseline) -> Vec
         Action::Attest { .. } | Action::Soak { .. } | Action::Verify { .. } => return Vec::new(),
         Action::Stage { node, release } => Command::Stage { node: node.clone(), release: release.clone() },
         Action::Quiet { node } => Command::Quiet { node: node.clone() },
-        Action::Drain { cluster, node } => Command::Standby { cluster: cluster.clone(), node: node.clone() },
+        Action::Drain { cluster, node } | Action::Pause { cluster, node } => {
+            Command::Standby { cluster: cluster.clone(), node: node.clone() }
+        }
         Action::Readmit { cluster, node } => {
             Command::Unstandby { cluster: cluster.clone(), node: node.clone() }
         }

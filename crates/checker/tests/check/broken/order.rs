@@ -1,11 +1,12 @@
 //! The right steps in the wrong order, on the wrong node, or one of them missing.
 
 use kaketsugi_checker::Broken;
-use kaketsugi_estate::{ResourceState, Setting};
+use kaketsugi_estate::{NodeState, ResourceState, Setting};
 use kaketsugi_plan::{Action, Condition, RestartNeed, ServiceNeed};
 use kaketsugi_world::{Harm, UpgradeFlaw};
 
 use super::{found, found_beside_exposures, harm, service_pack, three};
+use crate::right::of_2000;
 use crate::testkit::{careless, debian, exchange, find, id, remove, shift};
 
 #[test]
@@ -181,4 +182,18 @@ fn failback_that_is_not_switched_off() {
     assert_eq!(trace.violation.broken, expected, "{trace}");
     let settings = &plan.snapshot.servers[&id("n1")].settings;
     assert!(settings.contains_key(&Setting::Failback(id("EVS1"))));
+}
+
+/// Without the pause the failure of the patched node brings upgraded databases back to the old store.
+#[test]
+fn databases_of_2000_that_a_fail_over_brings_back() {
+    let mut plan = of_2000(&["N1", "N2"], &[("EVS1", "N1")], "exchange-2000-sp3");
+    let pause = find(&plan, "pause", "N1");
+    remove(&mut plan, pause);
+    let readmit = find(&plan, "readmit", "N1");
+    remove(&mut plan, readmit);
+    let paused = |c: &Condition| matches!(c, Condition::NodeState { state: NodeState::Standby, .. });
+    plan.steps.iter_mut().for_each(|step| step.expects.retain(|c| !paused(c)));
+    let trace = found_beside_exposures(&mut plan, "upgrade-way-back");
+    assert!(matches!(harm(&trace), Harm::OlderOpened { .. }), "{trace}");
 }

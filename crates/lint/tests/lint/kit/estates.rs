@@ -199,7 +199,7 @@ pub(crate) fn packages() -> Payload {
     }
 }
 
-fn media(id: &str, title: &str, cite: &str) -> Payload {
+pub(crate) fn media(id: &str, title: &str, cite: &str) -> Payload {
     Payload {
         id: release(id),
         title: title.to_owned(),

@@ -4,6 +4,7 @@
 
 mod alone;
 mod estates;
+mod of_2000;
 mod script;
 
 use kaketsugi_estate::{EvidenceKind, ReleaseState};
@@ -11,6 +12,7 @@ use kaketsugi_plan::{Plan, Step};
 
 pub(crate) use alone::{alone, alone_half_done, balanced};
 pub(crate) use estates::{cluster, exchange, group, hotfix, pacemaker, packages, release, server, sp2};
+pub(crate) use of_2000::of_2000;
 use script::Script;
 
 /// Three nodes of a Pacemaker cluster, the mail group on n1; each is patched while it is drained.

@@ -142,6 +142,13 @@ impl Script {
         }
     }
 
+    pub(crate) fn pause(&mut self, node: &str) {
+        let node = server(node);
+        let expects =
+            vec![Condition::NodeState { cluster: cluster(), node: node.clone(), state: NodeState::Standby }];
+        self.write(Action::Pause { cluster: cluster(), node }, Vec::new(), expects);
+    }
+
     pub(crate) fn readmit(&mut self, node: &str) {
         let node = server(node);
         let expects =
@@ -288,6 +295,13 @@ impl Script {
 
     pub(crate) fn move_group(&mut self, id: &str, to: &str) {
         self.move_to(id, to, false);
+    }
+
+    /// With what is online in it.
+    pub(crate) fn carry(&mut self, id: &str, to: &str) {
+        let step = self.move_to(id, to, false);
+        step.interrupts.push(interruption(id, Phase::Whole));
+        step.expects.push(Condition::Healthy { cluster: cluster(), group: group(id) });
     }
 
     pub(crate) fn move_offline(&mut self, id: &str, to: &str) {

@@ -5,11 +5,11 @@ use kaketsugi_plan::{Action, Condition, Plan};
 
 use super::{Mutation, mutation};
 use crate::kit::{
-    at, chain, cluster, copy_before, group, hotfix_plan, put_before, remove, server, service_pack,
+    at, chain, cluster, copy_before, group, hotfix_plan, of_2000, put_before, remove, server, service_pack,
 };
 
 pub(super) fn mutations() -> Vec<Mutation> {
-    [order(), upgrades(), evidence()].into_iter().flatten().collect()
+    [order(), upgrades(), of_exchange_2000(), evidence()].into_iter().flatten().collect()
 }
 
 fn order() -> Vec<Mutation> {
@@ -44,6 +44,40 @@ fn order() -> Vec<Mutation> {
         mutation("exchange-version-look", "a node", service_pack, |p| remove(p, "verify/EXN1/1")),
         mutation("exchange-version-look", "the directory", service_pack, |p| {
             at(p, "verify/EVS1/1").expects.retain(|c| !matches!(c, Condition::GroupVersion { .. }));
+        }),
+    ]
+}
+
+fn of_exchange_2000() -> Vec<Mutation> {
+    vec![
+        mutation("upgrade-way-back", "no pause before the databases are upgraded", of_2000, |p| {
+            remove(p, "pause/EXN1/1");
+        }),
+        mutation("upgrade-way-back", "let in again before its turn", of_2000, |p| {
+            put_before(p, "readmit/EXN1/1", "stop-service/EXN1/1");
+        }),
+        mutation("back-not-readmitted", "paused for ever", of_2000, |p| remove(p, "readmit/EXN1/1")),
+        mutation("upgrade-pinned", "back to the old store", of_2000, |p| {
+            copy_before(p, "move/EVS1/1", "soak/EXN2/1", |step| {
+                let Action::Move { to, .. } = &mut step.action else { return };
+                *to = server("EXN1");
+                step.expects.clear();
+            });
+        }),
+        mutation("exchange-passive-first", "the active node first", of_2000, |p| {
+            let Action::Install { node, .. } = &mut at(p, "install/EXN2/1").action else { return };
+            *node = server("EXN1");
+        }),
+        mutation("proof-missing", "a pause that nobody looks at", of_2000, |p| {
+            at(p, "pause/EXN1/1").expects.clear();
+        }),
+        mutation("proof-others-online", "a paused node that may be down", of_2000, |p| {
+            let wanted = at(p, "stop-service/EXN2/1");
+            for condition in &mut wanted.requires {
+                if let Condition::OthersOnline { except, .. } = condition {
+                    except.push(server("EXN1"));
+                }
+            }
         }),
     ]
 }

@@ -34,6 +34,15 @@ impl WindowsCluster {
         })
     }
 
+    /// Pauses a node, or resumes it: `cluster node N /pause|/resume`. Through the node itself where its service runs, so that
+    /// what is written is written where it is looked at.
+    pub(super) async fn switch(&self, order: &Order<'_>, node: &ServerId, verb: &str) -> Result<Work, Error> {
+        let speaker = self.speaker(order, node, false).await?;
+        let mut lines = Lines::default();
+        lines.must(format!("cluster node {} /{verb}", self.name(node, node.as_str())?));
+        Ok(Work { node: speaker, lines })
+    }
+
     /// `cluster node N /start|/stop` has a source when it is asked of another node; on the only node there is `net`,
     /// which is of our own knowledge.
     pub(super) async fn service(

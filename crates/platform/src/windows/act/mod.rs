@@ -36,6 +36,7 @@ impl WindowsCluster {
             | Action::BringOnline { .. }
             | Action::StopService { .. }
             | Action::StartService { .. }
+            | Action::Pause { .. }
             | Action::Restart { .. }
             | Action::Stage { .. }
             | Action::Quiet { .. }
@@ -49,7 +50,7 @@ impl WindowsCluster {
                 });
                 verified.is_some() && part.command == verified
             }),
-            // In and out of a pool, by the administrator's own commands.
+            // In and out of a pool, by the administrator's own commands; or a node that was paused.
             Action::Drain { .. } | Action::Readmit { .. } => true,
             // No command line for it was found.
             Action::UpgradeGroup { .. }
@@ -87,6 +88,10 @@ impl WindowsCluster {
                 Ok(Work { node: to.clone(), lines })
             }
             Action::TakeOffline { .. } | Action::BringOnline { .. } => self.resources(order).await,
+            Action::Pause { node, .. } => self.switch(order, node, "pause").await,
+            Action::Readmit { node, .. } if self.estate.pool_of(node).is_none() => {
+                self.switch(order, node, "resume").await
+            }
             Action::Drain { node, .. } | Action::Readmit { node, .. } => self.balance(action, node),
             Action::StopService { node, .. } => self.service(order, node, "stop", NOT_STARTED).await,
             Action::StartService { node, .. } => self.service(order, node, "start", ALREADY_RUNNING).await,
