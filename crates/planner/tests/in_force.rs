@@ -30,6 +30,8 @@ fn kits() -> Vec<Pacemaker> {
     }
     for release in ["exchange-2000-sp3", "exchange-2000-kb870540"] {
         kits.push(alone(&[("FE1", front), ("SBS1", small)], release));
+        kits.push(exchange(&["NODE1", "NODE2"], &[("EVS1", "NODE1")], release));
+        kits.push(exchange(&["NODE1", "NODE2"], &[("EVS1", "NODE1"), ("EVS2", "NODE2")], release));
     }
     kits
 }
