@@ -2,12 +2,13 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
+use kaketsugi_estate::Os;
 use kaketsugi_knowledge::Build;
 use tokio::sync::watch;
 
 use crate::disk::{Disk, File};
 use crate::registry::{Data, Registry};
-use crate::spec::{EmulationSpec, NodeSpec, Package};
+use crate::spec::{EmulationSpec, NodeSpec, Package, product_of};
 
 /// Below HKEY_LOCAL_MACHINE: what Exchange's set-up writes about itself.
 pub(crate) const SETUP_KEY: &str = "SOFTWARE\\Microsoft\\Exchange\\Setup";
@@ -24,6 +25,7 @@ pub(crate) const EXCHANGE: &str = "C:\\Program Files\\Exchsrvr";
 #[derive(Debug)]
 pub(crate) struct Node {
     pub(crate) name: String,
+    pub(crate) os: Os,
     /// Whether it is a node of the cluster.
     pub(crate) clustered: bool,
     /// The pool that it is balanced in.
@@ -50,6 +52,10 @@ pub(crate) struct Durable {
     pub(crate) events: Vec<Event>,
     /// The build of exsetdata.dll: what virtual servers here are compared with.
     pub(crate) exsetdata: Build,
+    /// The build of the store that opens databases here.
+    pub(crate) store: Build,
+    /// Whether the cluster was told to bring nothing here; outlives restarts (PauseClusterNode).
+    pub(crate) paused: bool,
     /// A set-up was cut off: Exchange's files are of two builds.
     pub(crate) broken: bool,
     /// Whether a balancer gives it requests.
@@ -122,7 +128,8 @@ impl Node {
         let mut registry = Registry::default();
         let mut disk = Disk::new();
         registry.set(SETUP_KEY, "Services", Data::Text(EXCHANGE.into()));
-        registry.set(SETUP_KEY, "Services Version", Data::Dword(65));
+        let services = if product_of(node.build) == "exchange-2000" { 60 } else { 65 };
+        registry.set(SETUP_KEY, "Services Version", Data::Dword(services));
         registry.make(SESSION_KEY);
         for file in ["store.exe", "exsetdata.dll", "cdoex.dll"] {
             disk.set_version(&format!("{EXCHANGE}\\bin\\{file}"), &node.build.to_string());
@@ -138,6 +145,8 @@ impl Node {
             tasks: BTreeMap::new(),
             events: Vec::new(),
             exsetdata: node.build,
+            store: node.build,
+            paused: false,
             broken: false,
             balanced: !node.out_of_pool,
             renames: Vec::new(),
@@ -161,6 +170,7 @@ impl Node {
         }
         let mut this = Self {
             name: node.name.clone(),
+            os: node.os,
             clustered: node.clustered,
             pool: node.pool.clone(),
             durable,
@@ -243,6 +253,9 @@ impl Durable {
         if let Some(build) = package.exsetdata {
             self.exsetdata = build;
         }
+        // Either brings something that writes what older ones can't read.
+        self.store = self.store.max(package.exsetdata.unwrap_or(self.store));
+        self.store = self.store.max(package.store.unwrap_or(self.store));
     }
 
     fn add_service(&mut self, name: &str, display: &str, start: u32) {
@@ -282,7 +295,7 @@ pub(crate) const STOPPED_BY_INSTALLERS: &[&str] =
 pub(crate) fn service_pack(build: Build) -> u32 {
     kaketsugi_knowledge::releases()
         .iter()
-        .filter(|r| r.kind.is_service_pack() && r.product == "exchange-2003" && r.to_build <= Some(build))
+        .filter(|r| r.kind.is_service_pack() && r.product == product_of(build) && r.to_build <= Some(build))
         .map(|r| r.service_pack)
         .max()
         .unwrap_or(0)
@@ -326,5 +339,6 @@ mod tests {
         assert_eq!(service_pack(Build::new(6, 5, 6944, 4)), 0);
         assert_eq!(service_pack(Build::new(6, 5, 7226, 6)), 1);
         assert_eq!(service_pack(Build::new(6, 5, 7650, 29)), 2);
+        assert_eq!(service_pack(Build::new(6, 0, 6249, 4)), 3);
     }
 }

@@ -1,7 +1,7 @@
 //! From an estate to emulated nodes, and to the same estate as it is reached on them.
 
 use kaketsugi_estate::{
-    Address, Cluster, ClusterId, ClusterKind, Estate, GroupId, MediaEntry, PoolId, Product, RehearsalNode,
+    Address, Cluster, ClusterId, ClusterKind, Estate, GroupId, MediaEntry, Os, PoolId, RehearsalNode,
     ServerId, TransportKind,
 };
 use kaketsugi_knowledge::{Build, Release, releases};
@@ -50,8 +50,8 @@ pub enum RehearsalError {
         /// What was written.
         command: String,
     },
-    /// Only Exchange 2003 is emulated.
-    #[error("{0} isn't an Exchange 2003 server: only those are emulated")]
+    /// Only Exchange is emulated.
+    #[error("{0} isn't an Exchange 2003 or 2000 server: only those are emulated")]
     Product(ServerId),
 }
 
@@ -134,9 +134,9 @@ fn node(
     release: &Release,
     clustered: bool,
 ) -> Result<NodeSpec, RehearsalError> {
-    if estate.servers.get(name).is_none_or(|s| s.product != Product::Exchange2003) {
+    let Some(server) = estate.servers.get(name).filter(|s| s.product.is_exchange()) else {
         return Err(RehearsalError::Product(name.clone()));
-    }
+    };
     let said: Option<&RehearsalNode> = estate.rehearsal.nodes.get(name);
     let installed = match said.and_then(|n| n.installed.as_deref()) {
         Some(text) => build(name.as_str(), text)?,
@@ -146,8 +146,9 @@ fn node(
     Ok(NodeSpec {
         name: name.to_string(),
         clustered,
+        os: server.os,
         build: installed,
-        iis_fix: said.is_none() || hotfixes.iter().any(|h| h == IIS_FIX),
+        iis_fix: server.os == Os::Windows2003 && said.is_none() || hotfixes.iter().any(|h| h == IIS_FIX),
         asks_for_restart: said.is_some_and(|n| n.asks_for_restart),
         hotfixes,
         services: Vec::new(),

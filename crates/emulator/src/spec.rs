@@ -2,6 +2,7 @@
 
 use std::time::Duration;
 
+use kaketsugi_estate::Os;
 use kaketsugi_knowledge::{Build, ProofKind, Release, releases};
 
 use crate::table::Table;
@@ -35,7 +36,9 @@ pub struct NodeSpec {
     /// Whether it is a node of the cluster. A server that stands alone has no cluster service, and its Exchange starts
     /// with it.
     pub clustered: bool,
-    /// The installed build of Exchange.
+    /// Its Windows.
+    pub os: Os,
+    /// The installed build of Exchange, which says which Exchange it is.
     pub build: Build,
     /// Whether the IIS fix of KB 831464 is there.
     pub iis_fix: bool,
@@ -139,6 +142,8 @@ pub struct Package {
     pub files: Vec<(String, String)>,
     /// Whether it brings a newer exsetdata.dll, so that virtual servers have to be upgraded (KB of error c1037b44).
     pub exsetdata: Option<Build>,
+    /// The build of a store that upgrades the databases it opens.
+    pub store: Option<Build>,
     /// Whether it always asks for a restart.
     pub always_restart: bool,
 }
@@ -147,7 +152,7 @@ impl Package {
     /// A package as the catalogue describes the release.
     #[must_use]
     pub fn of(release: &Release) -> Self {
-        let exchange = release.product == "exchange-2003";
+        let exchange = release.product.starts_with("exchange-");
         let mut keys = Vec::new();
         let mut files = Vec::new();
         for proof in &release.proofs {
@@ -182,6 +187,7 @@ impl Package {
             needs,
             files,
             exsetdata: to.or(release.to_build.filter(|_| release.needs_group_upgrade())),
+            store: release.to_build.filter(|_| release.one_way.is),
             always_restart: release.restart == kaketsugi_knowledge::Restart::Always,
         }
     }
@@ -276,8 +282,9 @@ impl EmulationSpec {
         let node = |name: &str| NodeSpec {
             name: name.into(),
             clustered: true,
+            os: if product_of(build) == "exchange-2000" { Os::Windows2000 } else { Os::Windows2003 },
             build,
-            iis_fix: true,
+            iis_fix: product_of(build) == "exchange-2003",
             asks_for_restart: false,
             hotfixes: Vec::new(),
             services: Vec::new(),
@@ -321,6 +328,14 @@ impl EmulationSpec {
     }
 }
 
+/// The product that a build of Exchange is of.
+pub(crate) fn product_of(build: Build) -> &'static str {
+    match build < Build::new(6, 5, 0, 0) {
+        true => "exchange-2000",
+        false => "exchange-2003",
+    }
+}
+
 /// The bytes that stand for a release's installer; a digest of them is a real digest.
 #[must_use]
 pub fn installer_bytes(release: &str) -> Vec<u8> {
@@ -331,7 +346,9 @@ pub fn installer_bytes(release: &str) -> Vec<u8> {
 fn catalogue_files() -> Vec<FileSpec> {
     releases()
         .iter()
-        .filter(|r| !r.pattern && matches!(r.product.as_str(), "exchange-2003" | "windows-2003"))
+        .filter(|r| {
+            !r.pattern && matches!(r.product.as_str(), "exchange-2003" | "exchange-2000" | "windows-2003")
+        })
         .map(|release| {
             let media = format!("C:\\media\\{}", release.id);
             let path = release.installer.path.replace("{media}", &media).replace("{lang}", "ENU");

@@ -4,7 +4,7 @@ use kaketsugi_estate::ClusterKind;
 use kaketsugi_knowledge::{Build, Layer, ResourceProfile, profiles};
 
 use crate::node::Member;
-use crate::spec::{EmulationSpec, GroupKind, GroupSpec};
+use crate::spec::{EmulationSpec, GroupKind, GroupSpec, product_of};
 use crate::state::{Directory, State};
 
 /// The cluster's configuration and the states of its resources.
@@ -76,7 +76,7 @@ impl Cluster {
                 GroupKind::Evs { directory: build, storage_groups } => {
                     directory.set(&group.name, *build);
                     directory.storage_groups.insert(group.name.clone(), *storage_groups);
-                    this.add_evs(group, disk);
+                    this.add_evs(group, product_of(*build), disk);
                     disk = char::from(disk as u8 + 1);
                 }
             }
@@ -123,10 +123,10 @@ impl Cluster {
         self.add_resource(name, "MSDTC".into(), "Distributed Transaction Coordinator", depends);
     }
 
-    /// The resources of an Exchange 2003 virtual server, from the product's profile.
-    fn add_evs(&mut self, group: &GroupSpec, disk: char) {
+    /// The resources of an Exchange virtual server, from the product's profile.
+    fn add_evs(&mut self, group: &GroupSpec, product: &str, disk: char) {
         self.add(group, true);
-        let Some(profile) = profiles().get("exchange-2003", ClusterKind::Windows) else { return };
+        let Some(profile) = profiles().get(product, ClusterKind::Windows) else { return };
         let name_of = |resource: &ResourceProfile| match (resource.resource_type.as_str(), &resource.name) {
             ("Physical Disk", _) => format!("Disk {disk}:"),
             (_, Some(name)) => name.replace("{group}", &group.name),
@@ -221,7 +221,8 @@ impl State {
 
     /// Where a group goes when its owner is gone: the first preferred owner that is up, else the first node that is.
     pub(crate) fn heir(&self, group: &str, not: &[String]) -> Option<String> {
-        let up = self.up_nodes();
+        let mut up = self.up_nodes();
+        up.retain(|name| self.node(name).is_some_and(|node| !node.durable.paused));
         let free = |n: &&String| up.contains(n) && !not.contains(n);
         let preferred = &self.cluster.group(group)?.preferred;
         preferred.iter().find(free).or_else(|| up.iter().find(free)).cloned()
@@ -231,13 +232,18 @@ impl State {
     pub(crate) fn can_go_online(&self, resource: &Resource) -> Result<(), String> {
         let Some(group) = self.cluster.group(&resource.group) else { return Err("no group".into()) };
         let Some(node) = self.node(&group.owner) else { return Err("no owner".into()) };
+        if node.durable.paused {
+            return Err(format!("{} is paused, and brings nothing online", node.name));
+        }
         if !resource.kind.starts_with("Microsoft Exchange") {
             return Ok(());
         }
         if node.durable.broken {
             return Err(format!("Exchange on {} is of two builds", node.name));
         }
-        if resource.kind == "Microsoft Exchange System Attendant" {
+        // A virtual server of Exchange 2000 follows its node when it starts.
+        let compares = product_of(node.durable.exsetdata) == "exchange-2003";
+        if compares && resource.kind == "Microsoft Exchange System Attendant" {
             let directory = self.directory.builds.get(&group.name);
             if directory != Some(&node.durable.exsetdata) {
                 return Err(format!(

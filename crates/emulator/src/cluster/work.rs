@@ -7,6 +7,7 @@ use std::sync::Arc;
 use kaketsugi_knowledge::Build;
 
 use super::{ResourceState, node_left};
+use crate::spec::product_of;
 use crate::state::{Shared, State};
 
 /// The group is on its way already (ERROR_INVALID_STATE, 5023).
@@ -147,8 +148,13 @@ fn bring_online(shared: &Arc<Shared>, group: &str, generation: u64, name: &str) 
     let resource = state.cluster.resource(name)?;
     match state.can_go_online(resource) {
         Ok(()) => {
-            let is_store = resource.kind == "Microsoft Exchange Information Store";
+            let resource_kind = resource.kind.clone();
+            let is_store = resource_kind == "Microsoft Exchange Information Store";
             state.cluster.resource_mut(name)?.state = ResourceState::Online;
+            let root = resource_kind == "Microsoft Exchange System Attendant";
+            if root {
+                follow(&mut state, group);
+            }
             if is_store {
                 open_databases(&mut state, group);
                 count_storage_groups(&mut state, group);
@@ -163,10 +169,20 @@ fn bring_online(shared: &Arc<Shared>, group: &str, generation: u64, name: &str) 
     Some(())
 }
 
+/// The directory object of a virtual server of Exchange 2000 takes the version of the node that it starts on (own
+/// knowledge; nothing of ours asks for it).
+fn follow(state: &mut State, group: &str) {
+    let Some(owner) = state.cluster.group(group).map(|g| g.owner.clone()) else { return };
+    let Some(build) = state.node(&owner).map(|n| n.durable.exsetdata) else { return };
+    if product_of(build) == "exchange-2000" {
+        state.directory.set(group, build);
+    }
+}
+
 /// The store upgrades databases that it opens; an older store must never open them again.
 fn open_databases(state: &mut State, group: &str) {
     let build: Option<Build> =
-        state.cluster.group(group).and_then(|g| state.node(&g.owner)).map(|n| n.durable.exsetdata);
+        state.cluster.group(group).and_then(|g| state.node(&g.owner)).map(|n| n.durable.store);
     let Some(group) = state.cluster.group_mut(group) else { return };
     let older = group.written_by.is_some_and(|written| build < Some(written));
     let harm =

@@ -56,6 +56,11 @@ impl Args {
             if !matches!(known, Known::Batch(_)) && args.command != "cmd" {
                 args.admit(table.form(&args.command, ""), &first)?;
             }
+            if args.command == "cscript" {
+                let verb = super::script::verb(&args.positional).cloned().unwrap_or_default();
+                args.context = verb.to_lowercase();
+                args.admit(table.form("cscript", &args.context), &verb)?;
+            }
             return Ok(args);
         }
         let has_forms = table.rows().any(|r| r.command == args.command && !r.context.is_empty());
@@ -129,6 +134,7 @@ impl Args {
             "sc" => (1639, format!("*** Unrecognized Command: {word}\r\n")),
             "reg" => (1, "Error:  Invalid command-line parameters\r\n".to_owned()),
             "wmic" => (44_125, format!("{word} - Alias not found.\r\n")),
+            "cscript" => (87, format!("not known: {word}\r\n")),
             "find" => (2, "FIND: Parameter format not correct\r\n".to_owned()),
             "mkdir" | "rmdir" | "copy" | "del" | "dir" => {
                 (1, format!("Invalid switch - \"{}\".\r\n", word.trim_start_matches('/')))
@@ -142,7 +148,7 @@ impl Args {
 
 /// Words of the interpreter that read their arguments themselves.
 const TAKES_ALL: &[&str] =
-    &["cmd", "echo", "rem", "set", "goto", "call", "exit", "type", "chcp", "sha256sum"];
+    &["cmd", "echo", "rem", "set", "goto", "call", "exit", "type", "chcp", "cscript", "sha256sum"];
 
 /// What stands behind the command's name.
 fn raw(text: &str, first: &str) -> String {

@@ -28,6 +28,8 @@ const WRONG_STATE: Win32 =
     Win32(5023, "The group or resource is not in the correct state to perform the requested operation.");
 const RESOURCE_FAILED: Win32 = Win32(5038, "A cluster resource failed.");
 const NO_NODE: Win32 = Win32(5042, "The cluster node could not be found.");
+const NODE_PAUSED: Win32 = Win32(5070, "The cluster node is paused.");
+const NODE_NOT_PAUSED: Win32 = Win32(5058, "The cluster node is not paused.");
 const NODE_DOWN: Win32 = Win32(5050, "The cluster node is down.");
 const TIMEOUT: Win32 = Win32(258, "The wait operation timed out.");
 const BAD_PARAMETER: Win32 = Win32(87, "The parameter is incorrect.");
@@ -119,8 +121,37 @@ async fn node(shell: &mut Shell, args: &Args) -> Result<(), Win32> {
             }
         }
     }
+    if let Some(name) = name
+        && (args.has("/pause") || args.has("/resume"))
+    {
+        switch(shell, name, args.has("/pause"))?;
+    }
     let text = cluster_show::nodes(&shell.shared.lock(), name.map(String::as_str));
     shell.print(&text);
+    Ok(())
+}
+
+/// Pauses a node, or ends that; what lies still on a node that is resumed starts.
+fn switch(shell: &Shell, name: &str, paused: bool) -> Result<(), Win32> {
+    let still: Vec<String> = {
+        let mut state = shell.shared.lock();
+        let node = state.node_mut(name).filter(|node| node.member() == Member::Up).ok_or(NODE_DOWN)?;
+        match (node.durable.paused, paused) {
+            (true, true) => return Err(NODE_PAUSED),
+            (false, false) => return Err(NODE_NOT_PAUSED),
+            _ => node.durable.paused = paused,
+        }
+        let name = node.name.clone();
+        let here = state.cluster.groups.iter().filter(|g| g.owner.eq_ignore_ascii_case(&name));
+        here.map(|g| g.name.clone()).collect()
+    };
+    for group in still.iter().filter(|_| !paused) {
+        for resource in shell.shared.lock().cluster.resources.iter_mut().filter(|r| r.group == **group) {
+            retry(&mut resource.state);
+        }
+        // One that is on its way stays on its way.
+        let _ = settle_group(&shell.shared, group);
+    }
     Ok(())
 }
 
@@ -179,6 +210,9 @@ async fn move_to(shell: &Shell, args: &Args, group: &str, to: &str) -> Result<()
         let node = state.node(to).ok_or(NO_NODE)?;
         if node.member() != Member::Up {
             return Err(NODE_DOWN);
+        }
+        if node.durable.paused {
+            return Err(NODE_PAUSED);
         }
         let owner = state.cluster.group(group).map(|g| g.owner.clone()).ok_or(NO_GROUP)?;
         (node.name.clone(), owner.eq_ignore_ascii_case(&node.name))

@@ -22,6 +22,7 @@ pub(super) fn nodes(state: &State, one: Option<&str>) -> String {
     for (index, node) in state.nodes.iter().filter(|node| node.clustered).enumerate() {
         if one.is_none_or(|name| node.name.eq_ignore_ascii_case(name)) {
             let status = match node.member() {
+                Member::Up if node.durable.paused => "Paused",
                 Member::Up => "Up",
                 Member::Joining => "Joining",
                 Member::Down => "Down",

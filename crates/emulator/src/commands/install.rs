@@ -12,7 +12,7 @@ use crate::node::{
 };
 use crate::registry::Data;
 use crate::shell::Shell;
-use crate::spec::Package;
+use crate::spec::{Package, product_of};
 use crate::state::{Shared, State};
 
 const OTHER_INSTALLER: u32 = 1618;
@@ -153,7 +153,10 @@ fn applies(node: &Node, package: &Package) -> bool {
     // What was cut off half-way is installed over itself.
     let Some(build) = node.build() else { return false };
     let again = node.durable.broken && package.to.is_some();
-    needs && build >= from && (again || package.below.is_none_or(|below| build < below))
+    needs
+        && product_of(build) == product_of(from)
+        && build >= from
+        && (again || package.below.is_none_or(|below| build < below))
 }
 
 /// An installer on a node that carries started groups, or whose cluster service runs, is what must never happen.

@@ -6,6 +6,7 @@ mod cluster_show;
 mod files;
 mod install;
 mod reg;
+mod script;
 mod services;
 mod system;
 mod tasks;
@@ -63,6 +64,7 @@ pub(crate) async fn run(shell: &mut Shell, args: Args, fault: Option<FaultKind>)
         "net" | "sc" => services::run(shell, &args).await,
         "reg" => reg::run(shell, &args),
         "tasklist" | "schtasks" => tasks::run(shell, &args),
+        "cscript" => script::run(shell, &args),
         _ => system::run(shell, &args),
     };
     // What succeeds inside the interpreter leaves the error level as it was; programs set it.

@@ -79,6 +79,10 @@ fn shutdown(shell: &Shell, args: &Args) -> u32 {
             return 1;
         }
     };
+    restart_after(shell, seconds)
+}
+
+pub(super) fn restart_after(shell: &Shell, seconds: u64) -> u32 {
     let (shared, node) = (shell.shared.clone(), shell.node.clone());
     let power = shared.lock().node(&node).and_then(|n| n.boot.as_ref()).map(|b| b.power.subscribe());
     let Some(mut power) = power else { return 1 };

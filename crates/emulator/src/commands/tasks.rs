@@ -113,7 +113,7 @@ fn start(shell: &Shell, args: &Args) -> u32 {
 }
 
 /// The scheduler starts the task a moment later, in an interpreter of its own.
-fn launch(shared: &Arc<Shared>, node: &str, task: Task) {
+pub(super) fn launch(shared: &Arc<Shared>, node: &str, task: Task) {
     let watch = shared.lock().node(node).and_then(|n| n.boot.as_ref()).map(|b| b.power.subscribe());
     let Some(mut power) = watch else { return };
     let (shared, node) = (shared.clone(), node.to_owned());

@@ -1,5 +1,7 @@
 //! One command: what its name stands for, whether the table allows it, which fault strikes it.
 
+use kaketsugi_estate::Os;
+
 use super::run::{Flow, Shell};
 use crate::commands::{self, Args};
 use crate::disk::Disk;
@@ -113,6 +115,14 @@ impl Shell {
         };
         let real =
             !matches!(name, "shell" | "hotfix" | "service-pack" | "balancer" | "balancer-state" | "if");
-        (real && self.shared.table.knows(name)).then(|| commands::Known::Word(name.to_owned()))
+        let state = self.shared.lock();
+        let os = state.node(&self.node).map(|node| node.os);
+        // What came with Windows Server 2003; on it nobody needs a script for what these say.
+        let newer = matches!(name, "reg" | "sc" | "wmic" | "tasklist" | "schtasks" | "shutdown");
+        let there = match os {
+            Some(Os::Windows2000) => !newer,
+            _ => name != "cscript",
+        };
+        (real && there && self.shared.table.knows(name)).then(|| commands::Known::Word(name.to_owned()))
     }
 }

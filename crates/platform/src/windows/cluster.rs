@@ -4,7 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
 use async_trait::async_trait;
-use kaketsugi_estate::{Cluster, ClusterId, ClusterKind, Estate, LockSeen, Product, ServerId, Snapshot};
+use kaketsugi_estate::{Cluster, ClusterId, ClusterKind, Estate, LockSeen, ServerId, Snapshot};
 use kaketsugi_knowledge::{Profile, profiles, releases};
 use kaketsugi_plan::{Payload, Step};
 use kaketsugi_transport::{Host, local};
@@ -40,7 +40,7 @@ impl std::fmt::Debug for RunAs {
     }
 }
 
-/// Servers with Exchange 2003: in server clusters of Windows Server 2003, and by themselves.
+/// Servers with Exchange 2003 or 2000: in server clusters of Windows, and by themselves.
 #[derive(Debug)]
 pub struct WindowsCluster {
     pub(super) estate: Estate,
@@ -55,9 +55,10 @@ impl WindowsCluster {
     /// asked, detached work runs as SYSTEM: [`with_controller`](Self::with_controller) and its kin change that.
     #[must_use]
     pub fn new(estate: Estate, hosts: BTreeMap<ServerId, Arc<dyn Host>>) -> Self {
-        let ours = |id: &ServerId| estate.servers.get(id).is_some_and(|s| s.product == Product::Exchange2003);
-        let shells =
-            hosts.into_iter().filter(|(id, _)| ours(id)).map(|(id, host)| (id.clone(), Shell::new(id, host)));
+        let shells = hosts.into_iter().filter_map(|(id, host)| {
+            let server = estate.servers.get(&id).filter(|server| server.product.is_exchange())?;
+            Some((id.clone(), Shell::new(id, server, host)))
+        });
         Self {
             shells: shells.collect(),
             estate,

@@ -1,7 +1,7 @@
-//! Exchange Server 2003 in server clusters of Windows Server 2003, and on servers that stand alone.
+//! Exchange Server 2003 and 2000 in server clusters of Windows, and on servers that stand alone.
 //!
 //! Everything is asked and done by commands that the fact sheets have sources for: `cluster.exe`, `sc`, `net`, `reg`,
-//! `wmic`, `schtasks` and the words of `cmd.exe`. Numbers are read where there are numbers; words only where there is
+//! `wmic`, `schtasks` and the words of `cmd.exe`; on Windows 2000, which lacks most of them, by a script (`tools`). Numbers are read where there are numbers; words only where there is
 //! nothing else, and an unknown word is *unknown*, never a guess.
 //!
 //! - [`probe`](self) — `probe/`: what is there. Changes nothing.
@@ -23,6 +23,7 @@ mod probe;
 mod script;
 mod shell;
 mod text;
+mod tools;
 mod work;
 
 pub use cluster::{RunAs, WindowsCluster};

@@ -11,6 +11,7 @@ use kaketsugi_estate::{BootId, LockSeen};
 
 use super::lock::{self, FIND, HOME, TOKEN};
 use super::names::short;
+use super::tools::Tools;
 
 /// The action was begun already.
 pub(super) const ALREADY: u32 = 72;
@@ -54,14 +55,14 @@ impl Lines {
 }
 
 /// The batch file.
-pub(super) fn batch(handle: &str, token: &LockSeen, boot: &BootId, lines: &Lines) -> String {
+pub(super) fn batch(tools: Tools, handle: &str, token: &LockSeen, boot: &BootId, lines: &Lines) -> String {
     let directory = directory(handle);
     let mut text = format!(
         "@echo off\r\n\
          rem boot={}\r\n\
          {FIND} \"{}\" {TOKEN} >nul || goto notours\r\n\
          call :guarded >{directory}\\out.txt 2>&1\r\n\
-         schtasks /delete /tn {} /f >nul 2>nul\r\n\
+         {}\
          exit /b 0\r\n\
          :notours\r\n\
          >{directory}\\exit.txt echo code={NOT_OURS};\r\n\
@@ -74,7 +75,7 @@ pub(super) fn batch(handle: &str, token: &LockSeen, boot: &BootId, lines: &Lines
          :work\r\n",
         boot.0,
         lock::line(token),
-        short(handle),
+        tools.forget(&short(handle)).map(|line| format!("{line}\r\n")).unwrap_or_default(),
     );
     for line in &lines.0 {
         text.push_str(line);
@@ -121,7 +122,7 @@ mod tests {
         let mut lines = Lines::default();
         lines.must("cluster group \"EVS1\" /moveto:NODE2 /wait:300");
         let token = LockSeen { run: "r1".into(), epoch: 2 };
-        let text = batch("kaketsugi-r1-move-1", &token, &BootId("20260101".into()), &lines);
+        let text = batch(Tools::Shipped, "kaketsugi-r1-move-1", &token, &BootId("20260101".into()), &lines);
         let at = |what: &str| text.find(what).unwrap_or_else(|| panic!("{what}"));
         assert!(at("token=r1:2;") < at("out.txt"), "the token is looked at before anything is done");
         assert!(at("out.txt") < at("mkdir") && at("mkdir") < at("call :work\r\n"));

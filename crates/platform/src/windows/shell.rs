@@ -3,22 +3,27 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use kaketsugi_estate::ServerId;
+use kaketsugi_estate::{Product, Server, ServerId};
 use kaketsugi_transport::{Command, Host, Output};
 use tokio::sync::OnceCell;
 
 use super::text::{decode, encode, last_number};
+use super::tools::Tools;
 use crate::Error;
 
 /// A looking command that takes longer counts as not answered.
 const TIMEOUT: Duration = Duration::from_secs(60);
 
-/// A node, and the code page of what it prints.
+/// A node, its tools, and the code page of what it prints.
 #[derive(Debug)]
 pub(super) struct Shell {
     pub(super) id: ServerId,
+    pub(super) product: Product,
+    pub(super) tools: Tools,
     host: Arc<dyn Host>,
     page: OnceCell<u32>,
+    /// Once what its tools need lies there.
+    ready: OnceCell<()>,
 }
 
 /// What a command printed.
@@ -42,8 +47,9 @@ impl Said {
 }
 
 impl Shell {
-    pub(super) fn new(id: ServerId, host: Arc<dyn Host>) -> Self {
-        Self { id, host, page: OnceCell::new() }
+    pub(super) fn new(id: ServerId, server: &Server, host: Arc<dyn Host>) -> Self {
+        let tools = Tools::of(server.os);
+        Self { id, product: server.product, tools, host, page: OnceCell::new(), ready: OnceCell::new() }
     }
 
     /// Runs a command line; input is encoded in the node's code page.
@@ -63,12 +69,35 @@ impl Shell {
     }
 
     async fn send(&self, command: Command) -> Result<Said, Error> {
-        match self.page().await {
+        let first = match self.page().await {
+            Ok(page) => self.make_ready().await.map(|()| page),
+            // A look that a person carries has room for all of it on its first sheet.
+            Err(why) if waits(&why) => self.make_ready().await.and(Err(why)),
+            Err(why) => Err(why),
+        };
+        match first {
             Ok(page) => self.once(command, page).await,
-            // A look that a person carries has room for both on its first sheet.
             Err(why) if waits(&why) => self.host_runs(command).await.and(Err(why)),
             Err(why) => Err(why),
         }
+    }
+
+    /// Has what the node's tools need written there, once.
+    async fn make_ready(&self) -> Result<(), Error> {
+        let Some((line, input)) = self.tools.prelude() else { return Ok(()) };
+        let write = || async {
+            let output = self.host_runs(Command::new(line).stdin(input.as_bytes().to_vec())).await?;
+            let said = self.said(&output, 437)?;
+            match said.code {
+                0 => Ok(()),
+                _ => Err(Error::Failed {
+                    host: self.id.clone(),
+                    what: "writing the script that it is looked at with".into(),
+                    why: said.all(),
+                }),
+            }
+        };
+        self.ready.get_or_try_init(write).await.copied()
     }
 
     async fn once(&self, mut command: Command, page: u32) -> Result<Said, Error> {

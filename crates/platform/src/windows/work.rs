@@ -55,7 +55,7 @@ impl WindowsCluster {
             why: "without it nobody could tell later whether the work survived".into(),
         })?;
         let handle = order.handle();
-        let script = batch(&handle, order.token, &boot, &lines);
+        let script = batch(shell.tools, &handle, order.token, &boot, &lines);
         let said = shell.feed(&self.begin_line(shell, &handle, order)?, &script).await?;
         match said.code {
             0 | ALREADY => Ok(Begun::Running),
@@ -79,9 +79,9 @@ impl WindowsCluster {
         Ok(format!(
             "{FIND} \"{}\" {TOKEN} >nul || exit {NOT_OURS} & mkdir {directory} || exit {ALREADY} & \
              {FIND} /v \"\" >{directory}\\run.cmd || exit 73 & \
-             schtasks /create /tn {task} /tr {directory}\\run.cmd /sc once /st 00:00:00 /ru {account} >nul || exit 74 & \
-             schtasks /run /tn {task} >nul || exit 75",
-            lock::line(order.token)
+             {} || exit 75",
+            lock::line(order.token),
+            shell.tools.begin(&task, &format!("{directory}\\run.cmd"), &account)
         ))
     }
 

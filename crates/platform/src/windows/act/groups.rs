@@ -6,6 +6,7 @@ use kaketsugi_plan::{Action, Condition};
 use super::super::cluster::{NAME, WindowsCluster};
 use super::super::probe;
 use super::super::script::{Lines, literal};
+use super::super::tools::Tools;
 use super::{Work, patience};
 use crate::{Error, Order, Question};
 
@@ -53,19 +54,24 @@ impl WindowsCluster {
         already: u32,
     ) -> Result<Work, Error> {
         let mut lines = Lines::default();
-        match self.speaker(order, node, true).await {
-            Ok(speaker) => {
+        // The cluster.exe of Windows 2000 has no source for these options.
+        let speaker = match self.shell(node)?.tools {
+            Tools::Shipped => self.speaker(order, node, true).await.ok(),
+            Tools::Script => None,
+        };
+        match speaker {
+            Some(speaker) => {
                 let name = self.name(node, node.as_str())?;
                 let wait = patience(order);
                 lines.must_or(format!("cluster node {name} /{verb} /wait:{wait}"), already);
                 Ok(Work { node: speaker, lines })
             }
-            Err(_) if order.plan.estate.policy.allow_unverified_commands => {
+            None if order.plan.estate.policy.allow_unverified_commands => {
                 // 2 is how `net` says that it is so already; what is so is looked at afterwards.
                 lines.must_or(format!("net {verb} clussvc"), 2);
                 Ok(Work { node: node.clone(), lines })
             }
-            Err(_) => Err(Error::Failed {
+            None => Err(Error::Failed {
                 host: node.clone(),
                 what: format!("the cluster service's {verb}"),
                 why: format!(

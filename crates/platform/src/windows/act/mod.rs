@@ -75,7 +75,7 @@ impl WindowsCluster {
             Action::Install { node, release } => self.install(order, node, release),
             Action::Restart { node } => {
                 let mut lines = Lines::default();
-                lines.must(format!("shutdown -r -f -t {RESTART_DELAY_SECONDS}"));
+                lines.must(self.shell(node)?.tools.restart(RESTART_DELAY_SECONDS));
                 Ok(Work { node: node.clone(), lines })
             }
             Action::Quiet { node } => self.quiet(order, node).await,

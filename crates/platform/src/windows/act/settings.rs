@@ -13,6 +13,7 @@ use crate::{Error, Order, Question};
 impl WindowsCluster {
     pub(super) async fn quiet(&self, order: &Order<'_>, node: &ServerId) -> Result<Work, Error> {
         let now = self.settings_now(order, node).await?;
+        let tools = self.shell(node)?.tools;
         let mut lines = Lines::default();
         for (setting, value) in &now {
             match (setting, value.as_deref()) {
@@ -21,7 +22,7 @@ impl WindowsCluster {
                     let name = self.name(node, name)?;
                     // A restart in the middle of the run must not bring it back.
                     if state.start == 2 {
-                        lines.must(format!("sc config {name} start= disabled"));
+                        lines.must(tools.set_start(&name, "disabled"));
                     }
                     if state.running {
                         lines.must(format!("net stop {name}"));
@@ -39,6 +40,7 @@ impl WindowsCluster {
     /// Exactly what was captured when the run began, and only where it differs now.
     pub(super) async fn put_back(&self, order: &Order<'_>, node: &ServerId) -> Result<Work, Error> {
         let now = self.settings_now(order, node).await?;
+        let tools = self.shell(node)?.tools;
         let captured = order.start.settings.get(node).cloned().unwrap_or_default();
         let mut lines = Lines::default();
         for (setting, was) in captured.iter().filter(|(setting, was)| now.get(*setting) != Some(*was)) {
@@ -48,7 +50,7 @@ impl WindowsCluster {
                     let (Some(was), Some(is)) = (ServiceState::read(was), is) else { continue };
                     let name = self.name(node, name)?;
                     if let Some(word) = was.start_word().filter(|_| was.start != is.start) {
-                        lines.must(format!("sc config {name} start= {word}"));
+                        lines.must(tools.set_start(&name, word));
                     }
                     match (was.running, is.running) {
                         (true, false) => lines.must(format!("net start {name}")),

@@ -76,14 +76,13 @@ pub(super) async fn look(
 }
 
 pub(crate) async fn boot(shell: &Shell) -> Result<Option<BootId>, Error> {
-    // Without a console WMIC waits for input that never comes; nul gives it an end.
-    let said = shell.run("wmic os get lastbootuptime /value <nul").await?;
+    let said = shell.run(&shell.tools.boot()).await?;
     Ok(said.good().and_then(|text| wmic_value(text, "LastBootUpTime")).map(BootId))
 }
 
 /// 4 is running, 1 is stopped; anything between is unknown.
 pub(crate) async fn cluster_service(shell: &Shell) -> Result<Option<bool>, Error> {
-    let said = shell.run("sc query clussvc").await?;
+    let said = shell.run(&shell.tools.service_state("clussvc")).await?;
     Ok(match said.good().and_then(|text| sc_number(text, "STATE")) {
         Some(4) => Some(true),
         Some(1) => Some(false),
@@ -92,14 +91,14 @@ pub(crate) async fn cluster_service(shell: &Shell) -> Result<Option<bool>, Error
 }
 
 async fn restart_pending(shell: &Shell) -> Result<Option<bool>, Error> {
-    let flags = format!("reg query {VOLATILE_KEY} /v Flags");
-    let renames = format!("reg query {SESSION_KEY} /v PendingFileRenameOperations");
+    let flags = shell.tools.registry(VOLATILE_KEY, Some("Flags"));
+    let renames = shell.tools.registry(SESSION_KEY, Some("PendingFileRenameOperations"));
     let (flags, renames) = join!(shell.run(&flags), shell.run(&renames));
     let (flags, renames) = (flags?, renames?);
     let asked = match flags.good().map(registry_values).and_then(|v| v.get("flags").cloned()) {
         Some(RegValue::Dword(number)) => Some(number != 0),
         Some(RegValue::Text(_)) => None,
-        // 1 is what `reg` ends with when there is no such key or value.
+        // 1: there is no such key or value.
         None => (flags.code == 1).then_some(false),
     };
     let waiting = match renames.code {
@@ -115,7 +114,7 @@ async fn restart_pending(shell: &Shell) -> Result<Option<bool>, Error> {
 }
 
 async fn installer_running(shell: &Shell) -> Result<Option<bool>, Error> {
-    let said = shell.run("tasklist /fo csv /nh").await?;
+    let said = shell.run(&shell.tools.processes()).await?;
     Ok(said.good().and_then(any_installer))
 }
 

@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use futures::future::join_all;
 use futures::join;
-use kaketsugi_estate::{ReleaseId, ReleaseState};
+use kaketsugi_estate::{Product, ReleaseId, ReleaseState};
 use kaketsugi_knowledge::{Build, ProofKind, Release, releases};
 use kaketsugi_plan::{Content, Payload};
 
@@ -16,12 +16,15 @@ use crate::Error;
 
 /// Where set-up writes about itself.
 pub(super) const SETUP_KEY: &str = r"HKLM\SOFTWARE\Microsoft\Exchange\Setup";
+/// What `reg` ends with when there is no such key or value.
+const NOT_THERE: u32 = 1;
 /// CSDVersion here is a number: 0x100 is Windows' Service Pack 1.
 const WINDOWS_KEY: &str = r"HKLM\SYSTEM\CurrentControlSet\Control\Windows";
 
 /// What set-up wrote about itself.
-#[derive(Debug, Clone, Default, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) struct SetUp {
+    pub(super) product: Product,
     pub(super) path: Option<String>,
     pub(super) newest_build: Option<u32>,
     pub(super) service_pack_build: Option<u32>,
@@ -30,11 +33,11 @@ pub(super) struct SetUp {
 
 impl SetUp {
     pub(super) async fn ask(shell: &Shell) -> Result<Option<Self>, Error> {
-        let said = shell.run(&format!("reg query {SETUP_KEY}")).await?;
-        Ok(said.good().map(Self::read))
+        let said = shell.run(&shell.tools.registry(SETUP_KEY, None)).await?;
+        Ok(said.good().map(|text| Self::read(shell.product, text)))
     }
 
-    fn read(text: &str) -> Self {
+    fn read(product: Product, text: &str) -> Self {
         let values = registry_values(text);
         let dword = |name: &str| match values.get(name) {
             Some(RegValue::Dword(number)) => Some(*number),
@@ -45,6 +48,7 @@ impl SetUp {
             _ => None,
         };
         Self {
+            product,
             path,
             newest_build: dword("newestbuild"),
             service_pack_build: dword("servicepackbuild"),
@@ -56,11 +60,12 @@ impl SetUp {
     pub(super) fn version(&self) -> Option<String> {
         let number = self.service_pack_build.or(self.newest_build)?;
         let known = kaketsugi_knowledge::builds().iter().find(|row| {
-            row.kind.is_level() && row.product_id() == "exchange-2003" && row.build.number() == number
+            row.kind.is_level() && row.product_id() == self.product.as_str() && row.build.number() == number
         });
-        Some(match known {
-            Some(row) => row.build.version_text(self.service_pack),
-            None => format!("Version 6.5 (Build {number})"),
+        Some(match (known, self.product) {
+            (Some(row), _) => row.build.version_text(self.service_pack),
+            (None, Product::Exchange2000) => format!("Version 6.0 (Build {number})"),
+            (None, _) => format!("Version 6.5 (Build {number})"),
         })
     }
 }
@@ -108,12 +113,18 @@ async fn registry_proof(shell: &Shell, proof: &ProofKind) -> Result<Option<Optio
     Ok(match proof {
         ProofKind::RegistryKey { key } => {
             let Ok(key) = quoted(key) else { return Ok(None) };
-            let there = shell.run(&format!("reg query {key}")).await?.code == 0;
-            Some(Some(if there { Proven::Yes } else { Proven::No }))
+            match shell.run(&shell.tools.registry(&key, None)).await?.code {
+                0 => Some(Some(Proven::Yes)),
+                NOT_THERE => Some(Some(Proven::No)),
+                _ => None,
+            }
         }
         ProofKind::RegistryValue { key, name, value } => {
             let (Ok(key), Ok(quoted_name)) = (quoted(key), quoted(name)) else { return Ok(None) };
-            let said = shell.run(&format!("reg query {key} /v {quoted_name}")).await?;
+            let said = shell.run(&shell.tools.registry(&key, Some(&quoted_name))).await?;
+            if said.code > NOT_THERE {
+                return Ok(None);
+            }
             let is = said.good().map(registry_values).and_then(|v| v.get(&name.to_lowercase()).cloned());
             Some(Some(match is {
                 Some(RegValue::Dword(is)) if is == *value => Proven::Yes,
@@ -165,16 +176,18 @@ async fn contained(shell: &Shell, release: &Release) -> Result<bool, Error> {
     if release.contained_from.is_none() || !release.product.starts_with("windows") {
         return Ok(false);
     }
-    let said = shell.run(&format!("reg query {WINDOWS_KEY} /v CSDVersion")).await?;
+    let said = shell.run(&shell.tools.registry(WINDOWS_KEY, Some("CSDVersion"))).await?;
     let value = said.good().map(registry_values).and_then(|v| v.get("csdversion").cloned());
     Ok(matches!(value, Some(RegValue::Dword(number)) if number >= 0x100))
 }
 
 async fn file_version(shell: &Shell, file: &str, set_up: Option<&SetUp>) -> Result<Option<Build>, Error> {
     let Some(folder) = set_up.and_then(|s| s.path.as_ref()) else { return Ok(None) };
-    let path = format!("{}\\bin\\{file}", folder.trim_end_matches('\\')).replace('\\', "\\\\");
-    let Ok(path) = quoted(&path) else { return Ok(None) };
-    let said = shell.run(&format!("wmic datafile where name={path} get version /value")).await?;
+    let path = format!("{}\\bin\\{file}", folder.trim_end_matches('\\'));
+    if quoted(&path).is_err() {
+        return Ok(None);
+    }
+    let said = shell.run(&shell.tools.file_version(&path)).await?;
     Ok(said.good().and_then(|text| wmic_value(text, "Version")).and_then(|v| v.parse().ok()))
 }
 
@@ -277,10 +290,15 @@ mod tests {
 
     #[test]
     fn the_version_is_written_as_the_product_does() {
-        let set_up = SetUp { service_pack_build: Some(7638), service_pack: 2, ..SetUp::default() };
+        let nothing = |product| SetUp::read(product, "");
+        let of_2003 = nothing(Product::Exchange2003);
+        let set_up = SetUp { service_pack_build: Some(7638), service_pack: 2, ..of_2003.clone() };
         assert_eq!(set_up.version().as_deref(), Some("Version 6.5 (Build 7638.2: Service Pack 2)"));
-        let original = SetUp { newest_build: Some(6944), ..SetUp::default() };
+        let original = SetUp { newest_build: Some(6944), ..of_2003.clone() };
         assert_eq!(original.version().as_deref(), Some("Version 6.5 (Build 6944.4)"));
-        assert_eq!(SetUp::default().version(), None);
+        assert_eq!(of_2003.version(), None);
+        let of_2000 =
+            SetUp { service_pack_build: Some(6249), service_pack: 3, ..nothing(Product::Exchange2000) };
+        assert_eq!(of_2000.version().as_deref(), Some("Version 6.0 (Build 6249.4: Service Pack 3)"));
     }
 }

@@ -54,7 +54,7 @@ pub(super) async fn services(
     shell: &Shell,
     allow_unverified: bool,
 ) -> Result<BTreeMap<Setting, SettingValue>, Error> {
-    let keys = shell.run(&format!("reg query HKLM\\{SERVICES_KEY}")).await?;
+    let keys = shell.run(&shell.tools.registry(&format!("HKLM\\{SERVICES_KEY}"), None)).await?;
     let Some(text) = keys.good() else {
         return Err(Error::Unreadable {
             host: shell.id.clone(),
@@ -110,7 +110,7 @@ pub(super) enum Asked {
 /// Asks for one service.
 pub(super) async fn ask(shell: &Shell, name: &str) -> Result<Asked, Error> {
     let Ok(name) = quoted(name) else { return Ok(Asked::Missing) };
-    let (configured, state) = (format!("sc qc {name}"), format!("sc query {name}"));
+    let (configured, state) = (shell.tools.service_configured(&name), shell.tools.service_state(&name));
     let (configured, state) = join!(shell.run(&configured), shell.run(&state));
     let (configured, state) = (configured?, state?);
     let start = configured.good().and_then(|text| sc_number(text, "START_TYPE"));
