@@ -5,7 +5,7 @@ use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 
 use kaketsugi_estate::Snapshot;
-use kaketsugi_plan::{Plan, StepId};
+use kaketsugi_plan::{Action, Plan, StepId};
 use kaketsugi_run::{End, Want};
 use stateright::{Checker, HasDiscoveries, Model, Property};
 
@@ -85,6 +85,23 @@ impl Explorer {
                 next
             }
         }
+    }
+
+    /// What a fault would have done to the estate as it was found, where it would still do so and nothing was done yet but
+    /// what makes it less likely.
+    fn found_so(&self, state: &State, injection: &Injection) -> Option<String> {
+        let faults::Injected::Estate(fault) = &injection.what else { return None };
+        let careful = |action: &Action| {
+            let prepares =
+                matches!(action, Action::Stage { .. } | Action::Quiet { .. } | Action::Pause { .. });
+            prepares || action.only_looks()
+        };
+        let untouched = state.run.states().all(|(step, _)| careful(&step.action));
+        if !untouched || state.world().fault(fault).harm().is_empty() {
+            return None;
+        }
+        let harm = self.first.world().fault(fault).harm().first()?.to_string();
+        Some(format!("{} {harm}", words::injected(injection)))
     }
 
     fn note(&self, state: &State, act: &Act, next: &State) {
@@ -168,7 +185,15 @@ impl Model for Explorer {
             acts.push(Act::Crash);
         }
         if state.faults < self.bounds.faults_max && state.run.begun() {
-            acts.extend(faults::possible(state).into_iter().map(Act::Inject));
+            for injection in faults::possible(state) {
+                match self.found_so(state, &injection) {
+                    Some(what) => {
+                        let mut ledger = self.ledger.lock().unwrap_or_else(PoisonError::into_inner);
+                        ledger.found_so.insert(what);
+                    }
+                    None => acts.push(Act::Inject(injection)),
+                }
+            }
         }
     }
 
@@ -270,7 +295,16 @@ fn explore_by(
     };
     let coverage = Coverage::new(plan, ledger.cells(), &walked.due);
     let needs_new_plan = ledger.dead_ends.clone();
-    Verdict { plan: plan.hash(), bounds: *bounds, outcome, coverage, needs_new_plan, states, transitions }
+    Verdict {
+        plan: plan.hash(),
+        bounds: *bounds,
+        outcome,
+        coverage,
+        needs_new_plan,
+        found_so: ledger.found_so.clone(),
+        states,
+        transitions,
+    }
 }
 
 /// Makes a new plan from everything that a stopped and restored run can leave behind, and walks it.

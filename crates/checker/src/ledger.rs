@@ -26,6 +26,8 @@ pub(crate) struct Ledger {
     pub(crate) dead_ends: BTreeMap<StepId, BTreeSet<String>>,
     /// What is there where a run has been restored, each once.
     pub(crate) left: BTreeMap<u64, Arc<Snapshot>>,
+    /// What a fault would do to the estate as it was found.
+    pub(crate) found_so: BTreeSet<String>,
 }
 
 /// How one state follows on another.

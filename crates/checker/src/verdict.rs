@@ -51,6 +51,10 @@ pub struct Verdict {
     /// Where a run may stop so that the same plan can't go on even after the repair, and why, in sentences: there a new
     /// plan is made from what is there.
     pub needs_new_plan: BTreeMap<StepId, BTreeSet<String>>,
+    /// What a fault would do to the estate as it was found, in sentences. It isn't held against a plan that has done
+    /// nothing yet but keep groups from coming to nodes (E00-AP-STORE-UPGRADE).
+    #[serde(default)]
+    pub found_so: BTreeSet<String>,
     /// How many different states were looked at.
     pub states: usize,
     /// How many transitions between them.

@@ -169,6 +169,7 @@ impl Walker {
             outcome: Outcome::Violation(Trace { sentences: self.sentences, violation }),
             coverage: Coverage::default(),
             needs_new_plan: BTreeMap::new(),
+            found_so: BTreeSet::new(),
             states: self.seen.len(),
             transitions: self.transitions,
         }

@@ -7,7 +7,7 @@ use std::path::PathBuf;
 use std::sync::Arc;
 
 use kaketsugi_estate::file::{ControllerFacts, controller_is_a_node};
-use kaketsugi_estate::{ClusterKind, Estate, Product, Server, ServerId, TransportKind};
+use kaketsugi_estate::{ClusterKind, Estate, Server, ServerId, TransportKind};
 use kaketsugi_platform::windows::WindowsCluster;
 use kaketsugi_platform::{ByHand, LinuxCluster, Platform};
 use kaketsugi_transport::operator::by_hand::{Courier, stem};
@@ -42,7 +42,6 @@ pub(crate) fn platform(
         }
         [ClusterKind::Windows | ClusterKind::StandAlone]
         | [ClusterKind::Windows, ClusterKind::StandAlone] => {
-            not_yet(estate)?;
             let platform = WindowsCluster::new(estate.clone(), hosts).with_account(access::tasks(estate)?);
             let platform = match directory::named(&global.directory, estate)? {
                 Some(directory) => platform.with_directory(directory),
@@ -60,20 +59,6 @@ pub(crate) fn platform(
         _ => Err(Failure::cannot(
             "the estate has clusters of different kinds",
             "One run takes one kind; split the estate file by cluster.",
-        )),
-    }
-}
-
-/// The commands by which servers are looked at came with Windows Server 2003.
-fn not_yet(estate: &Estate) -> Result<(), Failure> {
-    let theirs = estate.servers.iter().filter(|(_, server)| server.product == Product::Exchange2000);
-    let theirs: Vec<&str> = theirs.map(|(id, _)| id.as_str()).collect();
-    match theirs.is_empty() {
-        true => Ok(()),
-        false => Err(Failure::cannot(
-            format!("{}: servers of Exchange 2000 can't be looked at yet", theirs.join(", ")),
-            "Windows 2000 lacks commands that the looks are made of (wmic, tasklist, schtasks). Take them out of the estate \
-             file.",
         )),
     }
 }

@@ -22,10 +22,16 @@ impl State {
     /// Whether servers of one pool are given requests at different builds (E03-FE-TOGETHER).
     pub(crate) fn look_at_pools(&mut self) {
         let balanced: Vec<_> = self.nodes.iter().filter(|n| n.pool.is_some() && n.durable.balanced).collect();
+        // Of Exchange 2000 they need not be done at the same time (E00-FE-FIRST).
+        let together = |node: &crate::node::Node| {
+            node.build().is_none_or(|build| crate::spec::product_of(build) == "exchange-2003")
+        };
         let mut harm = Vec::new();
         for (index, one) in balanced.iter().enumerate() {
-            for other in
-                balanced.iter().skip(index + 1).filter(|o| o.pool == one.pool && o.build() != one.build())
+            for other in balanced
+                .iter()
+                .skip(index + 1)
+                .filter(|o| o.pool == one.pool && o.build() != one.build() && together(one))
             {
                 let pool = one.pool.as_deref().unwrap_or_default();
                 harm.push(format!("{} and {} serve {pool} with different builds", one.name, other.name));

@@ -305,7 +305,7 @@ const SCRIPT: &[Step] = &[
     (r"cscript //nologo C:\look.vbs config W3SVC disabled", "", 0, ""),
     (r"cscript //nologo C:\look.vbs qc W3SVC", "", 0, "START_TYPE         : 4\r\n"),
     (r"cscript //nologo C:\look.vbs config W3SVC sometimes", "", 87, ""),
-    (r#"cscript //nologo C:\look.vbs begin "cmd /c exit""#, "", 0, "1004"),
+    (r#"cscript //nologo C:\look.vbs begin "cmd /s /c exit""#, "", 0, "1004"),
     (r"cscript //nologo C:\look.vbs frobnicate", "", 87, "not known: frobnicate"),
     (r"cscript //nologo C:\look.vbs restart 900", "", 0, ""),
     ("cluster node NODE2 /pause", "", 0, "NODE2                2 Paused"),

@@ -57,6 +57,9 @@ pub fn plan(estate: &Estate, snapshot: &Snapshot, payload: &Payload) -> Result<P
         let board = board::Board::new(estate, snapshot, payload, &worlds, cluster)?;
         if board.anything_to_do() { boards.push(board) } else { idle.push(board) }
     }
+    for board in &mut boards {
+        rolling::hold_back(&mut sheet, board)?;
+    }
     people::before(&mut sheet, &mut boards)?;
     for board in &mut boards {
         rolling::stage(&mut sheet, board)?;

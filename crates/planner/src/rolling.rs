@@ -19,11 +19,6 @@ pub(crate) fn roll(
     }
     // What an earlier run left half-way is finished first: its users are cut off, or cut off from a way back.
     groups::upgrade_in_place(sheet, board)?;
-    if !board.to_do().is_empty() {
-        for group in board.carried_over.clone() {
-            groups::hold_back(sheet, board, &group)?;
-        }
-    }
     let mut before: Option<ServerId> = None;
     while let Some((node, reason)) = order::next_node(board) {
         reasons.push(reason);
@@ -53,6 +48,17 @@ pub(crate) fn roll(
         }
     }
     groups::upgrade_in_place(sheet, board)
+}
+
+/// What was found on a patched node can fail over to an old one until that is paused: before anything else.
+pub(crate) fn hold_back(sheet: &mut Sheet, board: &mut Board<'_>) -> Result<(), Refused> {
+    if board.to_do().is_empty() {
+        return Ok(());
+    }
+    for group in board.carried_over.clone() {
+        groups::hold_back(sheet, board, &group)?;
+    }
+    Ok(())
 }
 
 /// Files on every node before the first one is touched.

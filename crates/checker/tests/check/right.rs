@@ -115,6 +115,30 @@ fn three_nodes_of_exchange_2000() {
     shows_enough(&safe(&plan));
 }
 
+/// One node was patched before, and EVS1 is on it: whoever fails there now brings upgraded databases to the old store. The
+/// plan can't undo that, says so, and ends it before anything else.
+#[test]
+fn a_cluster_of_exchange_2000_that_was_found_half_way() {
+    for nodes in [&["N1", "N2"][..], &["N1", "N2", "N3"]] {
+        let mut kit = planned::exchange(nodes, &[("EVS1", "N2")], "exchange-2000-sp3");
+        let patched = kit.snapshot.servers.get_mut(&testkit::id("N2")).unwrap();
+        patched.releases.insert(kit.payload.id.clone(), kaketsugi_estate::ReleaseState::Installed);
+        let plan = kaketsugi_planner::plan(&kit.estate, &kit.snapshot, &kit.payload).unwrap();
+        assert_eq!(plan.steps[0].action.name(), "pause");
+        assert_eq!(kaketsugi_lint::lint(&plan), []);
+        let verdict = safe(&plan);
+        let said: Vec<&str> = verdict.found_so.iter().map(String::as_str).collect();
+        assert!(said.iter().all(|what| what.contains("opened data of EVS1")), "{said:#?}");
+        assert!(said.iter().any(|what| what.contains("N2 loses its power")), "{said:#?}");
+        // Of a plan that does anything else first it is held against the plan.
+        let mut late = plan.clone();
+        let install = testkit::find(&late, "stop-service", "N1");
+        testkit::shift(&mut late, install, 0);
+        assert!(!check(&late, &Bounds::default()).is_safe(), "{nodes:?}");
+    }
+    assert!(safe(&of_2000(&["N1", "N2"], &[("EVS1", "N1")], "exchange-2000-sp3")).found_so.is_empty());
+}
+
 /// A power cut amid a service pack: what needs no Exchange runs again, the store doesn't. And a hotfix that was cut off,
 /// with everything running; and a cluster service that nobody uses.
 #[test]

@@ -101,6 +101,12 @@ fn verdict(verdict: &Verdict) -> String {
     for (end, cells) in verdict.coverage.ends() {
         text.push_str(&format!("  {cells:>5} times: the run {end}\n"));
     }
+    if !verdict.found_so.is_empty() {
+        text.push_str("So it was found, and not held against the plan, which can only end it:\n");
+    }
+    for what in &verdict.found_so {
+        text.push_str(&format!("  - {what}\n"));
+    }
     text.push_str("Not explored:\n");
     for line in verdict.bounds.not_explored() {
         text.push_str(&format!("  - {line}\n"));

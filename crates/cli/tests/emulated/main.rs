@@ -23,6 +23,8 @@ mod kit;
 #[cfg(unix)]
 mod mishaps;
 #[cfg(unix)]
+mod of_2000;
+#[cfg(unix)]
 mod restores;
 #[cfg(unix)]
 mod transcripts;

@@ -112,7 +112,7 @@ impl Tools {
                      schtasks /run /tn {task} >nul"
                 )
             },
-            || format!("begin \"cmd /c {batch}\" >nul"),
+            || format!("begin \"cmd /s /c {batch}\" >nul"),
         )
     }
 

@@ -51,8 +51,8 @@ impl Script {
         }
         match rest.next() {
             Some(line) => Err(format!("after the document's last step: {line}\n{}", all())),
-            // Servers that stand alone have no virtual servers.
-            None if self.blocks.iter().flat_map(|b| &b.lines).any(|l| l.contains(": cluster ")) => {
+            // Where no virtual server is taken offline there is nothing to stack.
+            None if self.blocks.iter().flat_map(|b| &b.lines).any(|l| l.contains(" /offline")) => {
                 stacking(told)
             }
             None => Ok(()),

@@ -44,8 +44,9 @@ impl WindowsCluster {
         Ok(Work { node: speaker, lines })
     }
 
-    /// `cluster node N /start|/stop` has a source when it is asked of another node; on the only node there is `net`,
-    /// which is of our own knowledge.
+    /// Stops or starts the cluster service: by `cluster node N /start|/stop`, which has a source when it is asked of another
+    /// node and came with Windows Server 2003; else by `net`, on the node itself (Platform SDK, RestoreClusterDatabase; the
+    /// cluster service's own event messages).
     pub(super) async fn service(
         &self,
         order: &Order<'_>,
@@ -54,32 +55,18 @@ impl WindowsCluster {
         already: u32,
     ) -> Result<Work, Error> {
         let mut lines = Lines::default();
-        // The cluster.exe of Windows 2000 has no source for these options.
         let speaker = match self.shell(node)?.tools {
             Tools::Shipped => self.speaker(order, node, true).await.ok(),
             Tools::Script => None,
         };
-        match speaker {
-            Some(speaker) => {
-                let name = self.name(node, node.as_str())?;
-                let wait = patience(order);
-                lines.must_or(format!("cluster node {name} /{verb} /wait:{wait}"), already);
-                Ok(Work { node: speaker, lines })
-            }
-            None if order.plan.estate.policy.allow_unverified_commands => {
-                // 2 is how `net` says that it is so already; what is so is looked at afterwards.
-                lines.must_or(format!("net {verb} clussvc"), 2);
-                Ok(Work { node: node.clone(), lines })
-            }
-            None => Err(Error::Failed {
-                host: node.clone(),
-                what: format!("the cluster service's {verb}"),
-                why: format!(
-                    "no other node runs it to be asked through; do `net {verb} clussvc` on {node} by hand, or set \
-                     allow-unverified-commands"
-                ),
-            }),
-        }
+        let Some(speaker) = speaker else {
+            // 2 is how `net` says that it is so already; what is so is looked at afterwards.
+            lines.must_or(format!("net {verb} clussvc"), 2);
+            return Ok(Work { node: node.clone(), lines });
+        };
+        let name = self.name(node, node.as_str())?;
+        lines.must_or(format!("cluster node {name} /{verb} /wait:{}", patience(order)), already);
+        Ok(Work { node: speaker, lines })
     }
 
     /// Offline: what stands on others first. Online: what others stand on first. Both where the group is: whether it

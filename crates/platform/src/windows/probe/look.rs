@@ -84,12 +84,8 @@ impl WindowsCluster {
     }
 
     fn wanted(&self, servers: &BTreeSet<ServerId>) -> BTreeSet<ServerId> {
-        let ours = self
-            .estate
-            .servers
-            .iter()
-            .filter(|(_, s)| s.product == kaketsugi_estate::Product::Exchange2003)
-            .map(|(id, _)| id.clone());
+        let ours =
+            self.estate.servers.iter().filter(|(_, s)| s.product.is_exchange()).map(|(id, _)| id.clone());
         ours.filter(|id| servers.is_empty() || servers.contains(id)).collect()
     }
 
