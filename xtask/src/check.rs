@@ -15,7 +15,7 @@ pub(crate) struct Args {
 }
 
 /// Debian packages that tests use, with a program that shows whether each is there.
-const PACKAGES: [(&str, &str); 8] = [
+const PACKAGES: [(&str, &str); 9] = [
     ("sshd", "openssh-server"),
     ("crm_simulate", "pacemaker-cli-utils"),
     ("systemd-nspawn", "systemd-container"),
@@ -24,6 +24,7 @@ const PACKAGES: [(&str, &str); 8] = [
     ("ip", "iproute2"),
     ("ssh", "openssh-client"),
     ("slapd", "slapd"),
+    ("wine", "wine"),
 ];
 
 /// Runs everything in order; the first that fails ends it.

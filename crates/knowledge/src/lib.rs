@@ -36,7 +36,7 @@ pub use diagnoses::{Cause, Diagnoses, Diagnosis, Platform, Remedy, Symptom, diag
 pub use fit::{Fit, Installed};
 pub use kaketsugi_estate::ReleaseId;
 pub use profiles::{
-    Drain, ExpectedSeconds, HandCommands, Layer, Profile, Profiles, ResourceProfile, profiles,
+    ClusterByHand, Drain, ExpectedSeconds, HandCommands, Layer, Profile, Profiles, ResourceProfile, profiles,
 };
 pub use release_parts::{
     ClusterServiceState, CommandLine, ExitCode, ExitMeaning, FromBuilds, Installer, LogFile, Marked,

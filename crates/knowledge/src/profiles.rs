@@ -169,22 +169,12 @@ pub struct ExpectedSeconds {
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields, rename_all = "kebab-case")]
 pub struct HandCommands {
-    /// Moves `{group}` to `{node}`.
-    pub r#move: String,
-    /// Takes `{resource}` offline.
-    pub offline: String,
-    /// Brings `{resource}` online.
-    pub online: String,
-    /// Stops the cluster service of `{node}`; typed on another one.
-    pub stop_service: String,
-    /// Starts the cluster service of `{node}`; typed on another one.
-    pub start_service: String,
-    /// Restarts the node where it is typed.
-    pub restart: String,
-    /// Sets the failback of `{group}` to `{number}`.
-    pub failback: String,
-    /// Sets the start type of `{service}` to `{type}`.
-    pub windows_service_type: String,
+    /// What is said to a cluster. None: a server that stands alone.
+    pub cluster: Option<ClusterByHand>,
+    /// Restarts the node where it is typed. None: its Windows has no command for it.
+    pub restart: Option<String>,
+    /// Sets the start type of `{service}` to `{type}`. None: its Windows has no command for it.
+    pub windows_service_type: Option<String>,
     /// Stops `{service}`.
     pub windows_service_stop: String,
     /// Starts `{service}`.
@@ -198,6 +188,28 @@ pub struct HandCommands {
     pub certainty: Certainty,
     /// Id of the source.
     pub source: String,
+}
+
+/// What a person types to a cluster.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields, rename_all = "kebab-case")]
+pub struct ClusterByHand {
+    /// Moves `{group}` to `{node}`.
+    pub r#move: String,
+    /// Takes `{resource}` offline.
+    pub offline: String,
+    /// Brings `{resource}` online.
+    pub online: String,
+    /// Stops the cluster service of `{node}`, typed on another one; without that word: of the node where it is typed.
+    pub stop_service: String,
+    /// Starts the cluster service, likewise.
+    pub start_service: String,
+    /// Pauses `{node}`.
+    pub pause: String,
+    /// Ends the pause of `{node}`.
+    pub resume: String,
+    /// Sets the failback of `{group}` to `{number}`.
+    pub failback: String,
 }
 
 /// All profiles.

@@ -34,26 +34,42 @@ fn profile(plan: &Plan, step: &Step) -> Option<&'static Profile> {
 
 fn instruction(plan: &Plan, step: &Step) -> Option<String> {
     let say = profile(plan, step)?.by_hand.as_ref()?;
+    let cluster = || say.cluster.as_ref();
     let seen = &plan.snapshot;
     match &step.action {
-        Action::Move { group, to, .. } => {
-            Some(typed(to, "", [fill(&say.r#move, &[("group", group.as_str()), ("node", to.as_str())])]))
-        }
+        Action::Move { group, to, .. } => Some(typed(
+            to,
+            "",
+            [fill(&cluster()?.r#move, &[("group", group.as_str()), ("node", to.as_str())])],
+        )),
         Action::TakeOffline { cluster, group } => {
             let owner = owner(step)?;
             let resources = &seen.clusters.get(cluster)?.groups.get(group)?.resources;
             let due = resources.iter().rev().filter(|r| !r.kept_online).map(|r| &r.id);
-            Some(typed(owner, IN_ORDER, due.map(|r| fill(&say.offline, &[("resource", r.as_str())]))))
+            let offline = &say.cluster.as_ref()?.offline;
+            Some(typed(owner, IN_ORDER, due.map(|r| fill(offline, &[("resource", r.as_str())]))))
         }
         Action::BringOnline { cluster, group, node } => {
             let group = seen.clusters.get(cluster)?.groups.get(group)?;
             let due = online(step).filter(|id| !kept_online(group, id));
-            Some(typed(node, IN_ORDER, due.map(|r| fill(&say.online, &[("resource", r.as_str())]))))
+            let online = &say.cluster.as_ref()?.online;
+            Some(typed(node, IN_ORDER, due.map(|r| fill(online, &[("resource", r.as_str())]))))
         }
-        Action::StopService { node, .. } => Some(through_another(plan, node, &say.stop_service)),
-        Action::StartService { node, .. } => Some(through_another(plan, node, &say.start_service)),
-        Action::Restart { node } => {
-            Some(typed(node, " Then wait until it is up again, and its services are.", [say.restart.clone()]))
+        Action::StopService { node, .. } => Some(through_another(plan, node, &cluster()?.stop_service)),
+        Action::StartService { node, .. } => Some(through_another(plan, node, &cluster()?.start_service)),
+        Action::Restart { node } => Some(match &say.restart {
+            Some(line) => typed(node, AFTER_RESTART, [line.clone()]),
+            None => {
+                format!(
+                    "On {node}, logged on as an administrator, choose Start, Shut Down, Restart.{AFTER_RESTART}"
+                )
+            }
+        }),
+        Action::Pause { node, .. } => {
+            Some(typed(node, "", [fill(&cluster()?.pause, &[("node", node.as_str())])]))
+        }
+        Action::Readmit { node, .. } if plan.estate.pool_of(node).is_none() => {
+            Some(typed(node, "", [fill(&cluster()?.resume, &[("node", node.as_str())])]))
         }
         Action::Stage { node, release } => {
             let Content::Media(media) = &plan.payload.find(release)?.content else { return None };
@@ -79,14 +95,16 @@ fn instruction(plan: &Plan, step: &Step) -> Option<String> {
         Action::Install { node, release } => {
             Some(plan.payload.find(release)?.instruction.replace("{node}", node.as_str()))
         }
-        Action::Quiet { node } => Some(typed(node, "", quiet(seen, node, say))),
+        Action::Quiet { node } => Some(set(node, "", quiet(seen, node, say))),
         Action::PutBack { node } => {
             let about = " They set what was found when the plan was made. Leave out what is so already.";
-            Some(typed(node, about, put_back(seen, node, say)))
+            Some(set(node, about, put_back(seen, node, say)))
         }
         _ => None,
     }
 }
+
+const AFTER_RESTART: &str = " Then wait until it is up again, and its services are.";
 
 const IN_ORDER: &str =
     " In this order, each only after the one before has ended; leave out what is so already.";
@@ -108,8 +126,52 @@ fn typed(node: &ServerId, about: &str, lines: impl IntoIterator<Item = String>) 
     text
 }
 
-/// The cluster service of a node, by way of another one: that is what the document has a source for.
+/// What is set in windows, and after it the lines to be typed.
+fn set(node: &ServerId, about: &str, settings: Settings) -> String {
+    let clicks = settings.clicks.join(" ");
+    match (settings.clicks.is_empty(), settings.lines.is_empty()) {
+        (true, _) => typed(node, about, settings.lines),
+        (false, true) => format!("On {node}, logged on as an administrator: {clicks}"),
+        (false, false) => {
+            format!(
+                "On {node}, logged on as an administrator: {clicks} Then: {}",
+                typed(node, about, settings.lines)
+            )
+        }
+    }
+}
+
+/// What has to be set: in windows, where the node's Windows has no command for it, and by lines.
+#[derive(Debug, Default)]
+struct Settings {
+    clicks: Vec<String>,
+    lines: Vec<String>,
+}
+
+impl Settings {
+    fn start_type(&mut self, say: &HandCommands, service: &str, word: &str) {
+        match &say.windows_service_type {
+            Some(template) => self.lines.push(fill(template, &[("service", service), ("type", word)])),
+            None => {
+                let named = if word == "auto" { "Automatic" } else { "Disabled" };
+                self.clicks.push(format!(
+                    "In Administrative Tools, Services, set the startup type of {service} to {named}."
+                ));
+            }
+        }
+    }
+
+    fn failback(&mut self, say: &HandCommands, group: &str, number: &str) {
+        let template = say.cluster.as_ref().map(|cluster| &cluster.failback);
+        self.lines.extend(template.map(|template| fill(template, &[("group", group), ("number", number)])));
+    }
+}
+
+/// The cluster service of a node, by way of another one, where the line names the node: that is what it has a source for.
 fn through_another(plan: &Plan, node: &ServerId, template: &str) -> String {
+    if !template.contains("{node}") {
+        return typed(node, "", [template.to_owned()]);
+    }
     let nodes = plan.estate.cluster_of(node).map(|(_, c)| c.nodes.as_slice()).unwrap_or_default();
     match nodes.iter().find(|n| *n != node) {
         Some(other) => {
@@ -148,49 +210,45 @@ fn kept_online(group: &GroupSeen, id: &ResourceId) -> bool {
     group.resources.iter().any(|r| r.id == *id && r.kept_online)
 }
 
-fn quiet(seen: &Snapshot, node: &ServerId, say: &HandCommands) -> Vec<String> {
-    let mut lines = Vec::new();
+fn quiet(seen: &Snapshot, node: &ServerId, say: &HandCommands) -> Settings {
+    let mut due = Settings::default();
     for (setting, value) in settings(seen, node) {
         match setting {
             Setting::Service(name) => {
                 let Some((start, running)) = service(value) else { continue };
                 // A restart in the middle of the run must not bring it back.
                 if start == 2 {
-                    lines.push(fill(&say.windows_service_type, &[("service", name), ("type", "disabled")]));
+                    due.start_type(say, name, "disabled");
                 }
                 if running {
-                    lines.push(fill(&say.windows_service_stop, &[("service", name)]));
+                    due.lines.push(fill(&say.windows_service_stop, &[("service", name)]));
                 }
             }
-            Setting::Failback(group) if value != "0" => {
-                lines.push(fill(&say.failback, &[("group", group.as_str()), ("number", "0")]));
-            }
+            Setting::Failback(group) if value != "0" => due.failback(say, group.as_str(), "0"),
             _ => {}
         }
     }
-    lines
+    due
 }
 
-fn put_back(seen: &Snapshot, node: &ServerId, say: &HandCommands) -> Vec<String> {
-    let mut lines = Vec::new();
+fn put_back(seen: &Snapshot, node: &ServerId, say: &HandCommands) -> Settings {
+    let mut due = Settings::default();
     for (setting, value) in settings(seen, node) {
         match setting {
             Setting::Service(name) => {
                 let Some((start, running)) = service(value) else { continue };
                 if start == 2 {
-                    lines.push(fill(&say.windows_service_type, &[("service", name), ("type", "auto")]));
+                    due.start_type(say, name, "auto");
                 }
                 if running {
-                    lines.push(fill(&say.windows_service_start, &[("service", name)]));
+                    due.lines.push(fill(&say.windows_service_start, &[("service", name)]));
                 }
             }
-            Setting::Failback(group) if value != "0" => {
-                lines.push(fill(&say.failback, &[("group", group.as_str()), ("number", value)]));
-            }
+            Setting::Failback(group) if value != "0" => due.failback(say, group.as_str(), value),
             _ => {}
         }
     }
-    lines
+    due
 }
 
 fn settings<'a>(seen: &'a Snapshot, node: &ServerId) -> impl Iterator<Item = (&'a Setting, &'a str)> {

@@ -21,6 +21,8 @@ const NO_SCRIPT: u32 = 1;
 const NO_ANSWER: u32 = 70;
 const NOT_KNOWN: u32 = 87;
 const NO_SERVICE: u32 = 1060;
+/// By winsvc.h's numbers.
+const START_WORDS: [&str; 5] = ["BOOT_START", "SYSTEM_START", "AUTO_START", "DEMAND_START", "DISABLED"];
 /// What the last line of a whole script holds.
 const END: &str = "This line ends the script";
 
@@ -47,15 +49,15 @@ pub(super) fn run(shell: &mut Shell, args: &Args) -> u32 {
         shell.eprint(&format!("{path}(1, 1) Microsoft VBScript compilation error: Expected statement\r\n"));
         return NO_ANSWER;
     }
-    let known = |verb: &str| script.contains(&format!("Case \"{verb}\":"));
+    let known = |verb: &str| script.contains(&format!(" {verb}\": Answer = "));
     match asked {
         [verb, rest @ ..] if known(verb) => answer(shell, verb, rest),
         [verb, ..] => {
-            shell.print(&format!("not known: {verb}\r\n"));
+            shell.eprint(&format!("not known, or not with so many words: {verb}\r\n"));
             NOT_KNOWN
         }
         [] => {
-            shell.print("nothing was asked\r\n");
+            shell.eprint("not known, or not with so many words: \r\n");
             NOT_KNOWN
         }
     }
@@ -75,8 +77,10 @@ fn answer(shell: &mut Shell, verb: &str, rest: &[&str]) -> u32 {
             Ok(seconds) => restart_after(shell, seconds),
             Err(_) => NO_ANSWER,
         },
-        // WScript.Arguments(n) with too few of them is an error of the script.
-        _ => NO_ANSWER,
+        _ => {
+            shell.eprint(&format!("not known, or not with so many words: {verb}\r\n"));
+            NOT_KNOWN
+        }
     }
 }
 
@@ -97,8 +101,10 @@ fn version(shell: &Shell, path: &str) -> u32 {
     };
     match found {
         None => 0,
-        // A file without a version is an error there.
-        Some(None) => NO_ANSWER,
+        Some(None) => {
+            shell.print("Version=\r\n");
+            0
+        }
         Some(Some(version)) => {
             shell.print(&format!("Version={version}\r\n"));
             0
@@ -126,12 +132,17 @@ fn service(shell: &Shell, name: &str, configured: bool) -> u32 {
         service.map(|s| (s.start, if running(&state, &shell.node, name) { 4 } else { 1 }))
     };
     let Some((start, state)) = found else {
-        shell.print(&format!("there is no service {name}\r\n"));
+        shell.eprint(&format!("there is no service {name}\r\n"));
         return NO_SERVICE;
     };
     let line = match configured {
-        true => format!("        START_TYPE         : {start}\r\n"),
-        false => format!("        STATE              : {state}\r\n"),
+        true => format!("        START_TYPE         : {start}   {}\r\n", START_WORDS[start.min(4) as usize]),
+        false => {
+            format!(
+                "        STATE              : {state}  {}\r\n",
+                if state == 4 { "RUNNING" } else { "STOPPED" }
+            )
+        }
     };
     shell.print(&format!("SERVICE_NAME: {name}\r\n{line}"));
     0
@@ -163,7 +174,7 @@ fn shown(registry: &Registry, path: &str, wanted: Option<&str>) -> Option<(Strin
     let mut found = 0;
     for (value, data) in values {
         if wanted.is_none_or(|wanted| wanted.eq_ignore_ascii_case(value)) {
-            text.push_str(&format!("    {value}\t{}\t{}\r\n", data.kind(), data.shown()));
+            text.push_str(&format!("    {value}    {}    {}\r\n", data.kind(), data.shown()));
             found += 1;
         }
     }

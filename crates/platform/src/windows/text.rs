@@ -98,6 +98,11 @@ pub(super) fn registry_values(text: &str) -> std::collections::BTreeMap<String, 
     values
 }
 
+/// Whether it is what a registry shows. A script that fails can end with 0 and say nothing.
+pub(super) fn registry_shows(text: &str) -> bool {
+    text.lines().any(|line| line.trim_start().starts_with("HKEY_LOCAL_MACHINE\\"))
+}
+
 /// Names of the keys below one, as `reg query` lists them.
 pub(super) fn registry_keys(text: &str, parent: &str) -> Vec<String> {
     let parent = parent.to_lowercase();

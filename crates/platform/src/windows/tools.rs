@@ -153,7 +153,7 @@ mod tests {
             tools.begin("t", "C:\\x.cmd", "SYSTEM"),
         ] {
             let verb = line.split(' ').nth(3).unwrap();
-            assert!(SCRIPT.contains(&format!("Case \"{verb}\":")), "{line}");
+            assert!(SCRIPT.contains(&format!(" {verb}\": Answer = ")), "{line}");
         }
         assert_eq!(tools.forget("t"), None);
         assert_eq!(Tools::Shipped.prelude(), None);

@@ -6,7 +6,7 @@ use kaketsugi_plan::Payload;
 
 use super::super::lock;
 use super::super::shell::{Shell, waits};
-use super::super::text::{RegValue, registry_values, sc_number, wmic_value};
+use super::super::text::{RegValue, registry_shows, registry_values, sc_number, wmic_value};
 use super::{releases, settings};
 use crate::Error;
 
@@ -101,9 +101,9 @@ async fn restart_pending(shell: &Shell) -> Result<Option<bool>, Error> {
         // 1: there is no such key or value.
         None => (flags.code == 1).then_some(false),
     };
-    let waiting = match renames.code {
-        0 => Some(true),
-        1 => Some(false),
+    let waiting = match (renames.good().is_some_and(registry_shows), renames.code) {
+        (true, _) => Some(true),
+        (false, 1) => Some(false),
         _ => None,
     };
     Ok(match (asked, waiting) {

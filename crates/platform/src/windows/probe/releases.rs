@@ -11,7 +11,7 @@ use kaketsugi_plan::{Content, Payload};
 use super::super::lock::HOME;
 use super::super::names::quoted;
 use super::super::shell::Shell;
-use super::super::text::{RegValue, registry_values, wmic_value};
+use super::super::text::{RegValue, registry_shows, registry_values, wmic_value};
 use crate::Error;
 
 /// Where set-up writes about itself.
@@ -113,9 +113,10 @@ async fn registry_proof(shell: &Shell, proof: &ProofKind) -> Result<Option<Optio
     Ok(match proof {
         ProofKind::RegistryKey { key } => {
             let Ok(key) = quoted(key) else { return Ok(None) };
-            match shell.run(&shell.tools.registry(&key, None)).await?.code {
-                0 => Some(Some(Proven::Yes)),
-                NOT_THERE => Some(Some(Proven::No)),
+            let said = shell.run(&shell.tools.registry(&key, None)).await?;
+            match (said.good().is_some_and(registry_shows), said.code) {
+                (true, _) => Some(Some(Proven::Yes)),
+                (false, NOT_THERE) => Some(Some(Proven::No)),
                 _ => None,
             }
         }
