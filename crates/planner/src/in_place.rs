@@ -61,7 +61,11 @@ fn rules(board: &Board<'_>, node: &ServerId, payload: &Payload) -> Vec<&'static 
     let roles = board.estate.servers.get(node).map(|server| server.roles.as_slice()).unwrap_or_default();
     rules.extend(order::front_end_rule(board));
     rules.extend(payload.service_pack.then_some("ALL-NO-UNINSTALL"));
-    rules.extend(roles.contains(&Role::SmallBusinessServer).then_some(small_business));
+    let small = roles.contains(&Role::SmallBusinessServer);
+    rules.extend(small.then_some(small_business));
+    // What carries the whole of SBS 2000 to its own service pack is another set-up, which brings this one along.
+    let whole = small && payload.service_pack && board.payload.product == Product::Exchange2000;
+    rules.extend(whole.then_some("E00-SBS-SP1"));
     rules
 }
 

@@ -21,8 +21,10 @@ impl Wine {
         std::fs::create_dir_all(&prefix).unwrap();
         let wine = Self { prefix };
         assert!(wine.run(&["wineboot", "-i"]).status.success());
-        // The server that has just set all this up is ten times slower than one that starts anew.
+        // The server that has just set all this up is slow; a new one stays between the questions.
         wine.end();
+        let mut stay = Command::new("timeout");
+        assert!(wine.own(stay.args(["20", "wineserver", "-p60"])).status().unwrap().success());
         // Lines end as Windows has it: so it is sent.
         let script: String = SCRIPT.lines().map(|line| format!("{line}\r\n")).collect();
         std::fs::write(wine.prefix.join("drive_c/look.vbs"), script).unwrap();

@@ -18,9 +18,9 @@ use std::fmt::Write as _;
 
 use crate::{Command, Exit};
 
-/// Longest line that `cmd.exe` takes (Microsoft, KB 830473: 8191 characters since Windows XP; a batch file's line has
-/// the same bound).
-const LINE_CHARS_MAX: usize = 8000;
+/// Longest line that every `cmd.exe` takes (Microsoft, KB 830473: 2047 characters on Windows 2000, 8191 since Windows XP; a
+/// batch file's line has the same bound).
+const LINE_CHARS_MAX: usize = 2000;
 
 /// The exit code that stands before each command: one that still stands after it was not run.
 const NOT_RUN: u32 = 987_654_321;
