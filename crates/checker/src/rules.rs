@@ -208,7 +208,7 @@ pub(crate) fn goal(state: &State) -> Option<Broken> {
     if !state.restoring() {
         installed(state, &now, &mut what);
         restarted(plan, &now, &mut what);
-        as_before(&plan.snapshot, &now, &mut what);
+        as_before(plan, &now, &mut what);
         if plan.payload.group_upgrade {
             upgraded(state, &now, &mut what);
         }
@@ -238,16 +238,32 @@ fn restarted(plan: &Plan, now: &Snapshot, what: &mut Vec<String>) {
     }
 }
 
-fn as_before(found: &Snapshot, now: &Snapshot, what: &mut Vec<String>) {
-    for (id, cluster) in &found.clusters {
+/// Nodes that were found paused while a patched one had databases that the new store has upgraded: they may take groups
+/// again once they are patched.
+fn held_back(plan: &Plan, cluster: &ClusterSeen) -> bool {
+    let payload = &plan.payload;
+    let has = |owner: &ServerId| plan.snapshot.servers.get(owner).is_some_and(|seen| seen.has(&payload.id));
+    let mut serving = cluster.groups.values().filter(|group| group.role == GroupRole::Service);
+    cluster.kind == ClusterKind::Windows
+        && payload.one_way
+        && !payload.group_upgrade
+        && serving.any(|group| group.owner.as_ref().is_some_and(has))
+}
+
+fn as_before(plan: &Plan, now: &Snapshot, what: &mut Vec<String>) {
+    for (id, cluster) in &plan.snapshot.clusters {
         let Some(is) = now.clusters.get(id) else {
             what.push(format!("{id} can't be read"));
             continue;
         };
         // With nobody in it, a pool serves nobody; the plan brings it in.
-        let pool_was_out = cluster.pool.as_ref().is_some_and(|pool| found.pool_is_out(pool));
+        let pool_was_out = cluster.pool.as_ref().is_some_and(|pool| plan.snapshot.pool_is_out(pool));
+        let held_back = held_back(plan, cluster);
         for (node, was) in cluster.nodes.iter().filter(|_| !pool_was_out) {
             let state = is.nodes.get(node).map(|n| n.state);
+            if held_back && was.state == NodeState::Standby && state == Some(NodeState::Online) {
+                continue;
+            }
             if matches!(was.state, NodeState::Online | NodeState::Standby) && state != Some(was.state) {
                 let is = state.map_or("not known".into(), |s| s.to_string());
                 what.push(format!("{node} was {} and is {is}", was.state));

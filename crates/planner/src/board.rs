@@ -32,8 +32,10 @@ pub(crate) struct Board<'a> {
     pub(crate) first_patched: Option<ServerId>,
     /// Nodes that take no groups.
     pub(crate) drained: BTreeSet<ServerId>,
-    /// Those of them that we paused, so that no group goes back to an old version.
+    /// Those of them that are paused so that no group goes back to an old version: by us, or by a run before.
     pub(crate) held_back: BTreeSet<ServerId>,
+    /// Nodes that were found so, and are meant to stay so.
+    pub(crate) stays_in_standby: BTreeSet<ServerId>,
     /// Nodes whose cluster service is stopped.
     pub(crate) stopped: BTreeSet<ServerId>,
     /// Groups whose directory object is at the release already.
@@ -98,6 +100,7 @@ impl<'a> Board<'a> {
             first_patched: None,
             drained: BTreeSet::new(),
             held_back: BTreeSet::new(),
+            stays_in_standby: BTreeSet::new(),
             stopped: BTreeSet::new(),
             upgraded: BTreeSet::new(),
             carried_over: BTreeSet::new(),
@@ -132,6 +135,15 @@ impl<'a> Board<'a> {
                 board.offline.insert(id.clone());
             }
         }
+        // Where upgraded databases are on a patched node, an old one is paused so that they don't come back to it; nobody
+        // can mean that to outlast its own patch.
+        let upgraded = board.service_groups().iter().any(|group| board.carried_over.contains(group));
+        let (held_back, stays): (BTreeSet<_>, BTreeSet<_>) = board
+            .drained
+            .iter()
+            .cloned()
+            .partition(|node| board.opens_for_good() && upgraded && !board.patched.contains(node));
+        (board.held_back, board.stays_in_standby) = (held_back, stays);
         Ok(board)
     }
 

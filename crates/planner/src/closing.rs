@@ -200,10 +200,13 @@ pub(crate) fn verify(sheet: &mut Sheet, board: &mut Board<'_>) -> Result<(), Ref
         Condition::NoTrouble { cluster: cluster.clone() },
         Condition::ConfigurationAsBefore { cluster: cluster.clone() },
     ];
-    expects.extend(board.seen.nodes.iter().map(|(node, seen)| Condition::NodeState {
+    expects.extend(board.seen.nodes.keys().map(|node| Condition::NodeState {
         cluster: cluster.clone(),
         node: node.clone(),
-        state: if seen.state == NodeState::Standby { NodeState::Standby } else { NodeState::Online },
+        state: match board.stays_in_standby.contains(node) {
+            true => NodeState::Standby,
+            false => NodeState::Online,
+        },
     }));
     sheet.write(
         Draft::new(

@@ -27,7 +27,7 @@ pub(crate) fn roll(
         if let Some(after) = before.replace(node.clone()) {
             reasons.push(Reason { server: node.clone(), kind: ReasonKind::OneAtATime { after } });
         }
-        if found_in_standby(board, &node) && board.seen.pool.is_none() {
+        if board.stays_in_standby.contains(&node) && board.seen.pool.is_none() {
             reasons.push(Reason { server: node.clone(), kind: ReasonKind::StaysInStandby });
         }
         match board.profile.drain {
@@ -42,7 +42,7 @@ pub(crate) fn roll(
         nodes::patch(sheet, board, &node)?;
         if board.profile.drain == Drain::Standby {
             nodes::start(sheet, board, &node)?;
-            if !found_in_standby(board, &node) {
+            if !board.stays_in_standby.contains(&node) {
                 groups::readmit(sheet, board, &node)?;
             }
         }
@@ -71,10 +71,6 @@ pub(crate) fn stage(sheet: &mut Sheet, board: &mut Board<'_>) -> Result<(), Refu
     Ok(())
 }
 
-fn found_in_standby(board: &Board<'_>, node: &ServerId) -> bool {
-    board.seen.nodes.get(node).is_some_and(|n| n.state == NodeState::Standby)
-}
-
 /// The first patched node that carries groups shows for a while that it does well, while the last old node is still
 /// there to go back to.
 fn soak(sheet: &mut Sheet, board: &mut Board<'_>) -> Result<(), Refused> {
@@ -87,7 +83,7 @@ fn soak(sheet: &mut Sheet, board: &mut Board<'_>) -> Result<(), Refused> {
     if board.stopped.contains(&node) {
         return Ok(());
     }
-    let state = if found_in_standby(board, &node) { NodeState::Standby } else { NodeState::Online };
+    let state = if board.stays_in_standby.contains(&node) { NodeState::Standby } else { NodeState::Online };
     let mut expects = board.all_healthy();
     expects.push(Condition::NoTrouble { cluster: board.cluster.clone() });
     expects.push(Condition::NodeState { cluster: board.cluster.clone(), node: node.clone(), state });

@@ -130,6 +130,18 @@ fn a_cluster_of_exchange_2000_that_was_found_half_way() {
         let said: Vec<&str> = verdict.found_so.iter().map(String::as_str).collect();
         assert!(said.iter().all(|what| what.contains("opened data of EVS1")), "{said:#?}");
         assert!(said.iter().any(|what| what.contains("N2 loses its power")), "{said:#?}");
+        // A run that was given up has paused the old ones: each is let in again when it is patched.
+        let mut held = kit;
+        let cluster = held.snapshot.clusters.values_mut().next().unwrap();
+        for node in nodes.iter().filter(|node| **node != "N2") {
+            cluster.nodes.get_mut(&testkit::id(node)).unwrap().state = kaketsugi_estate::NodeState::Standby;
+        }
+        let second = kaketsugi_planner::plan(&held.estate, &held.snapshot, &held.payload).unwrap();
+        let names: Vec<&str> = second.steps.iter().map(|step| step.action.name()).collect();
+        assert!(!names.contains(&"pause"), "{names:?}");
+        assert_eq!(names.iter().filter(|name| **name == "readmit").count(), nodes.len() - 1, "{names:?}");
+        assert_eq!(kaketsugi_lint::lint(&second), []);
+        assert!(safe(&second).found_so.is_empty());
         // Of a plan that does anything else first it is held against the plan.
         let mut late = plan.clone();
         let install = testkit::find(&late, "stop-service", "N1");

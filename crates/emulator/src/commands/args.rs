@@ -134,7 +134,7 @@ impl Args {
             "sc" => (1639, format!("*** Unrecognized Command: {word}\r\n")),
             "reg" => (1, "Error:  Invalid command-line parameters\r\n".to_owned()),
             "wmic" => (44_125, format!("{word} - Alias not found.\r\n")),
-            "cscript" => (87, format!("not known: {word}\r\n")),
+            "cscript" => (87, format!("not known, or not with so many words: {word}\r\n")),
             "find" => (2, "FIND: Parameter format not correct\r\n".to_owned()),
             "mkdir" | "rmdir" | "copy" | "del" | "dir" => {
                 (1, format!("Invalid switch - \"{}\".\r\n", word.trim_start_matches('/')))

@@ -4,7 +4,7 @@ use kaketsugi_estate::{ClusterId, ClusterKind, NodeState, ResourceState, ServerI
 use kaketsugi_plan::{Action, Condition, ReasonKind};
 
 use crate::checks::install::takes_something_out;
-use crate::ledger::{Service, half_done};
+use crate::ledger::{Service, half_done, is_product_group};
 use crate::objection::{Check, Cite, Found};
 use crate::walk::{Moment, Walk, has_work, names};
 
@@ -127,7 +127,8 @@ fn standby_lifted(walk: &Walk<'_>) -> Vec<Found> {
         let Some(seen) = walk.seen(cluster) else { return false };
         // With nobody in it, a pool serves nobody: nobody can mean that to last.
         let all_out = seen.pool.as_ref().is_some_and(|pool| walk.start().answering(pool).is_empty());
-        seen.nodes.get(node).is_some_and(|n| n.state == NodeState::Standby) && !all_out
+        let held_back = seen.kind == ClusterKind::Windows && held_back(walk, cluster, node);
+        seen.nodes.get(node).is_some_and(|n| n.state == NodeState::Standby) && !all_out && !held_back
     };
     walk.moments()
         .filter(|_| walk.plan.parent.is_none())
@@ -138,6 +139,18 @@ fn standby_lifted(walk: &Walk<'_>) -> Vec<Found> {
             _ => None,
         })
         .collect()
+}
+
+/// Whether a node with the older version is paused while a patched one has databases that the new version has upgraded: that
+/// is not meant to outlast its own patch.
+fn held_back(walk: &Walk<'_>, cluster: &ClusterId, node: &ServerId) -> bool {
+    let (start, payload) = (walk.start(), &walk.plan.payload);
+    let upgraded = start
+        .groups
+        .iter()
+        .filter(|(key, group)| key.0 == cluster && is_product_group(walk.plan, group))
+        .any(|(_, group)| group.at.iter().any(|at| start.patched(at)));
+    payload.one_way && !payload.group_upgrade && upgraded && !start.patched(node)
 }
 
 fn not_started(walk: &Walk<'_>) -> Vec<Found> {

@@ -1,6 +1,6 @@
 //! Is never more out than may be, and has every group somewhere to go?
 
-use kaketsugi_estate::{ClusterId, ServerId};
+use kaketsugi_estate::{ClusterId, ClusterKind, ServerId};
 use kaketsugi_plan::Action;
 
 use crate::ledger::{Ledger, Service, is_product_group};
@@ -63,9 +63,11 @@ fn out<'p>(walk: &Walk<'p>, books: &Ledger<'p>, cluster: &ClusterId) -> Vec<&'p 
     let ours = |id: &ServerId| {
         walk.plan.steps.iter().any(|s| matches!(&s.action, Action::Readmit { node, .. } if node == id))
     };
+    // A paused node of Windows goes on with what it carries.
+    let paused = books.kind(cluster) == Some(ClusterKind::Windows);
     books
         .cluster_nodes(cluster)
-        .filter(|(id, n)| n.service != Service::Running || n.drained || n.standby && !n.paused && ours(id))
+        .filter(|(id, n)| n.service != Service::Running || n.drained || n.standby && !paused && ours(id))
         .map(|(id, _)| id)
         .collect()
 }
