@@ -250,6 +250,23 @@ pub(crate) fn explore(
     verdict
 }
 
+fn explorer(bounds: &Bounds, walked: &Walked) -> Explorer {
+    Explorer {
+        first: walked.first.clone(),
+        bounds: *bounds,
+        ledger: Mutex::default(),
+        states: AtomicUsize::new(0),
+        over: AtomicBool::new(false),
+    }
+}
+
+/// How many states and transitions there are when each way is gone to its end before the next: the order must make no
+/// difference, or states are taken for one that don't go on alike.
+pub(crate) fn depth_first(bounds: &Bounds, walked: &Walked) -> (usize, usize) {
+    let checker = explorer(bounds, walked).checker().threads(1).spawn_dfs().join();
+    (checker.unique_state_count(), checker.state_count())
+}
+
 fn explore_by(
     threads: usize,
     plan: &Arc<Plan>,
@@ -257,14 +274,7 @@ fn explore_by(
     walked: &Walked,
     replan: Option<&crate::Replan<'_>>,
 ) -> Verdict {
-    let explorer = Explorer {
-        first: walked.first.clone(),
-        bounds: *bounds,
-        ledger: Mutex::default(),
-        states: AtomicUsize::new(0),
-        over: AtomicBool::new(false),
-    };
-    let checker = explorer
+    let checker = explorer(bounds, walked)
         .checker()
         .threads(threads)
         .finish_when(HasDiscoveries::AnyOf(BTreeSet::from([SAFE])))

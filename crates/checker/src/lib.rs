@@ -62,6 +62,14 @@ pub fn check_with(plan: &Plan, bounds: &Bounds, replan: &Replan<'_>) -> Verdict 
     check_on(plan, bounds, Some(replan))
 }
 
+/// How many states and transitions a plan has when they are explored in another order than [`check`] does; the same, or
+/// states are taken for one that don't go on alike. None: the plan doesn't do what it says.
+#[must_use]
+pub fn count_depth_first(plan: &Plan, bounds: &Bounds) -> Option<(usize, usize)> {
+    let walked = walk::walk(&Arc::new(plan.clone())).ok()?;
+    Some(explore::depth_first(bounds, &walked))
+}
+
 fn check_on(plan: &Plan, bounds: &Bounds, replan: Option<&Replan<'_>>) -> Verdict {
     let plan = Arc::new(plan.clone());
     match walk::walk(&plan) {

@@ -9,7 +9,7 @@ use kaketsugi_plan::{Plan, Step};
 use crate::memory::renews;
 use crate::restore::opens;
 use crate::steps::places;
-use crate::{Mode, Run, StepState};
+use crate::{Run, StepState};
 
 /// Tells runs of one plan apart as far as it makes a difference to how they go on.
 #[derive(Debug, Clone)]
@@ -70,7 +70,9 @@ impl Alike {
         (evidence, stopped, finished, now).hash(state);
         for (place, step) in steps.known() {
             let StepState { when, baseline, attempts, open, missed, outcome, settled } = step;
-            if *settled && !*open {
+            // What was found closed while something was put back has to be looked at again, if the run goes forward.
+            let looked_at_again = run.plan.steps.get(place).is_some_and(|s| found_closed.contains(&s.id));
+            if *settled && !*open && !looked_at_again {
                 self.hash_settled(run, place, step, state);
                 continue;
             }
@@ -87,11 +89,6 @@ impl Alike {
 
     fn hash_settled<H: Hasher>(&self, run: &Run, place: usize, is: &StepState, state: &mut H) {
         (place, true).hash(state);
-        if run.mode == Mode::Restore {
-            // What was found closed here has to be looked at again forward.
-            (is.when, is.attempts, is.baseline.is_some()).hash(state);
-            return;
-        }
         let to_come = |heir: &usize| !run.steps.at(*heir).is_some_and(|s| s.settled && !s.open);
         let Some(heirs) = self.matters_to.get(place) else { return };
         if heirs.closing.iter().any(to_come) {
