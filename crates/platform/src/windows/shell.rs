@@ -7,12 +7,15 @@ use kaketsugi_estate::{Product, Server, ServerId};
 use kaketsugi_transport::{Command, Host, Output};
 use tokio::sync::OnceCell;
 
-use super::text::{decode, encode, last_number};
+use super::text::{decode, encode, last_number, registry_shows};
 use super::tools::Tools;
 use crate::Error;
 
 /// A looking command that takes longer counts as not answered.
 const TIMEOUT: Duration = Duration::from_secs(60);
+
+/// What a question to the registry ends with when there is no such key or value.
+const NOT_REGISTERED: u32 = 1;
 
 /// A node, its tools, and the code page of what it prints.
 #[derive(Debug)]
@@ -38,6 +41,16 @@ impl Said {
     /// Standard output, if the command succeeded.
     pub(super) fn good(&self) -> Option<&str> {
         (self.code == 0).then_some(self.out.as_str())
+    }
+
+    /// Of a question to the registry: whether what was asked for is there. None: that was no answer. A script that fails can
+    /// end with 0 and say nothing, so an answer must show the key.
+    pub(super) fn is_registered(&self) -> Option<bool> {
+        match self.code {
+            0 => registry_shows(&self.out).then_some(true),
+            NOT_REGISTERED => Some(false),
+            _ => None,
+        }
     }
 
     /// Both streams, for a message.

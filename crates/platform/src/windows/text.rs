@@ -98,7 +98,7 @@ pub(super) fn registry_values(text: &str) -> std::collections::BTreeMap<String, 
     values
 }
 
-/// Whether it is what a registry shows. A script that fails can end with 0 and say nothing.
+/// Whether it is what a registry shows.
 pub(super) fn registry_shows(text: &str) -> bool {
     text.lines().any(|line| line.trim_start().starts_with("HKEY_LOCAL_MACHINE\\"))
 }

@@ -6,7 +6,7 @@ use kaketsugi_plan::Payload;
 
 use super::super::lock;
 use super::super::shell::{Shell, waits};
-use super::super::text::{RegValue, registry_shows, registry_values, sc_number, wmic_value};
+use super::super::text::{RegValue, registry_values, sc_number, wmic_value};
 use super::{releases, settings};
 use crate::Error;
 
@@ -98,14 +98,9 @@ async fn restart_pending(shell: &Shell) -> Result<Option<bool>, Error> {
     let asked = match flags.good().map(registry_values).and_then(|v| v.get("flags").cloned()) {
         Some(RegValue::Dword(number)) => Some(number != 0),
         Some(RegValue::Text(_)) => None,
-        // 1: there is no such key or value.
-        None => (flags.code == 1).then_some(false),
+        None => flags.is_registered().filter(|there| !there),
     };
-    let waiting = match (renames.good().is_some_and(registry_shows), renames.code) {
-        (true, _) => Some(true),
-        (false, 1) => Some(false),
-        _ => None,
-    };
+    let waiting = renames.is_registered();
     Ok(match (asked, waiting) {
         (Some(true), _) | (_, Some(true)) => Some(true),
         (Some(false), Some(false)) => Some(false),

@@ -11,13 +11,11 @@ use kaketsugi_plan::{Content, Payload};
 use super::super::lock::HOME;
 use super::super::names::quoted;
 use super::super::shell::Shell;
-use super::super::text::{RegValue, registry_shows, registry_values, wmic_value};
+use super::super::text::{RegValue, registry_values, wmic_value};
 use crate::Error;
 
 /// Where set-up writes about itself.
 pub(super) const SETUP_KEY: &str = r"HKLM\SOFTWARE\Microsoft\Exchange\Setup";
-/// What `reg` ends with when there is no such key or value.
-const NOT_THERE: u32 = 1;
 /// CSDVersion here is a number: 0x100 is Windows' Service Pack 1.
 const WINDOWS_KEY: &str = r"HKLM\SYSTEM\CurrentControlSet\Control\Windows";
 
@@ -114,16 +112,12 @@ async fn registry_proof(shell: &Shell, proof: &ProofKind) -> Result<Option<Optio
         ProofKind::RegistryKey { key } => {
             let Ok(key) = quoted(key) else { return Ok(None) };
             let said = shell.run(&shell.tools.registry(&key, None)).await?;
-            match (said.good().is_some_and(registry_shows), said.code) {
-                (true, _) => Some(Some(Proven::Yes)),
-                (false, NOT_THERE) => Some(Some(Proven::No)),
-                _ => None,
-            }
+            said.is_registered().map(|there| Some(if there { Proven::Yes } else { Proven::No }))
         }
         ProofKind::RegistryValue { key, name, value } => {
             let (Ok(key), Ok(quoted_name)) = (quoted(key), quoted(name)) else { return Ok(None) };
             let said = shell.run(&shell.tools.registry(&key, Some(&quoted_name))).await?;
-            if said.code > NOT_THERE {
+            if said.is_registered().is_none() {
                 return Ok(None);
             }
             let is = said.good().map(registry_values).and_then(|v| v.get(&name.to_lowercase()).cloned());
