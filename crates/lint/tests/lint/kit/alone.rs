@@ -96,14 +96,7 @@ pub(crate) fn alone_half_done() -> Plan {
 /// What comes before the first install.
 fn begun(estate: Estate, snapshot: Snapshot, payload: Payload, names: [&str; 2]) -> Script {
     let mut s = Script::new(estate, snapshot, payload);
-    for kind in [
-        EvidenceKind::TriedInTest,
-        EvidenceKind::ReleaseNotesRead,
-        EvidenceKind::FullBackup,
-        EvidenceKind::ProtectionOff,
-    ] {
-        s.attest(kind);
-    }
+    s.attest_service_pack();
     for name in names {
         s.stage(name, "exchange-2003-sp2");
     }

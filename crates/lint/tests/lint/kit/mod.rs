@@ -59,14 +59,7 @@ fn one_node(s: &mut Script, node: &str) {
 pub(crate) fn service_pack() -> Plan {
     let (estate, snapshot) = exchange("6.5.7226.6");
     let mut s = Script::new(estate, snapshot, sp2());
-    for kind in [
-        EvidenceKind::TriedInTest,
-        EvidenceKind::ReleaseNotesRead,
-        EvidenceKind::FullBackup,
-        EvidenceKind::ProtectionOff,
-    ] {
-        s.attest(kind);
-    }
+    s.attest_service_pack();
     for node in ["EXN1", "EXN2"] {
         s.stage(node, "windows-2003-kb831464");
         s.stage(node, "exchange-2003-sp2");

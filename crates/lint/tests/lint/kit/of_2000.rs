@@ -28,14 +28,7 @@ pub(crate) fn of_2000() -> Plan {
         ..media(SP3, "Exchange 2000 SP3", "KB328839")
     };
     let mut s = Script::new(estate, snapshot, payload);
-    for kind in [
-        EvidenceKind::TriedInTest,
-        EvidenceKind::ReleaseNotesRead,
-        EvidenceKind::FullBackup,
-        EvidenceKind::ProtectionOff,
-    ] {
-        s.attest(kind);
-    }
+    s.attest_service_pack();
     for node in ["EXN1", "EXN2"] {
         s.stage(node, SP3);
         s.quiet(node);

@@ -103,6 +103,14 @@ impl Script {
         Self::by_person(self.write(Action::Attest { evidence: kind }, Vec::new(), expects));
     }
 
+    /// What is asked before a service pack.
+    pub(crate) fn attest_service_pack(&mut self) {
+        use EvidenceKind::{FullBackup, ProtectionOff, ReleaseNotesRead, TriedInTest};
+        [TriedInTest, ReleaseNotesRead, FullBackup, ProtectionOff]
+            .into_iter()
+            .for_each(|kind| self.attest(kind));
+    }
+
     pub(crate) fn stage(&mut self, node: &str, id: &str) {
         let (node, release) = (server(node), release(id));
         let expects = vec![Condition::Staged { node: node.clone(), release: release.clone() }];
