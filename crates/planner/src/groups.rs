@@ -1,4 +1,4 @@
-//! What happens to groups: drained, moved, taken over onto patched nodes, upgraded, brought back.
+//! What happens to groups: moved, taken over onto patched nodes, upgraded, brought back.
 
 use kaketsugi_estate::{GroupId, GroupRole, NodeState, ServerId};
 use kaketsugi_plan::{Action, Condition, Finding, Interruption, Phase, Recovery};
@@ -7,7 +7,7 @@ use kaketsugi_world::Command;
 
 use crate::board::Board;
 use crate::sheet::{Draft, Sheet};
-use crate::{Refused, nodes, order, rules};
+use crate::{Refused, nodes, order, rules, standby};
 
 /// Empties a node by moving its groups, each to a node of our choice (E03-CLU-MOVE-EVS, E03-CLU-02-EMPTY).
 pub(crate) fn move_all_off(sheet: &mut Sheet, board: &mut Board<'_>, node: &ServerId) -> Result<(), Refused> {
@@ -24,141 +24,6 @@ pub(crate) fn move_all_off(sheet: &mut Sheet, board: &mut Board<'_>, node: &Serv
     Ok(())
 }
 
-/// Has the cluster empty a node (Pacemaker: standby), after moving by hand only what it would put elsewhere than we
-/// need it.
-pub(crate) fn drain(sheet: &mut Sheet, board: &mut Board<'_>, node: &ServerId) -> Result<(), Refused> {
-    for group in board.service_groups_on(node) {
-        let wish = order::destination(board, &group, node).ok_or_else(|| nowhere(board, &group, node))?;
-        let foreseen = crate::order::foreseen(board, &group, node);
-        let good =
-            foreseen.as_ref().is_some_and(|f| board.patched.contains(f) == board.patched.contains(&wish));
-        if good {
-            continue;
-        }
-        move_online(sheet, board, &group, &wish, false)?;
-    }
-    let cluster = board.cluster.clone();
-    let mut requires = board.all_healthy();
-    requires.push(Condition::NoTrouble { cluster: cluster.clone() });
-    requires.extend(board.others_online(node));
-    requires.push(Condition::QuorumWithout { cluster: cluster.clone(), node: node.clone() });
-    let were = board.owner.clone();
-    let exposes = board.act(Some(&Command::Standby { cluster: cluster.clone(), node: node.clone() }))?;
-    board.drained.insert(node.clone());
-    let (interrupts, moved) = moved_since(board, &were);
-    let mut expects = vec![
-        Condition::NodeState { cluster: cluster.clone(), node: node.clone(), state: NodeState::Standby },
-        Condition::NodeEmpty { cluster: cluster.clone(), node: node.clone() },
-        Condition::NoTrouble { cluster: cluster.clone() },
-    ];
-    expects.extend(moved);
-    expects.extend(board.all_healthy());
-    sheet.write(
-        Draft::new(
-            Action::Drain { cluster, node: node.clone() },
-            format!("Put {node} into standby, so that the cluster moves its groups away"),
-        )
-        .requires(requires)
-        .expects(expects)
-        .cites(&["PCMK-STANDBY"])
-        .interrupts(interrupts)
-        .exposes(exposes)
-        .recovery(Recovery::Redo)
-        .takes(board.profile.expected_seconds.r#move, 600),
-    );
-    Ok(())
-}
-
-/// Pauses the nodes with the older version that could be given a group: once the new store has upgraded its databases, no
-/// fail-over may bring them to an old one (E00-AP-STORE-UPGRADE).
-pub(crate) fn hold_back(sheet: &mut Sheet, board: &mut Board<'_>, group: &GroupId) -> Result<(), Refused> {
-    if !board.opens_for_good() {
-        return Ok(());
-    }
-    let out = board.out();
-    for node in board.eligible(group) {
-        if !board.patched.contains(&node) && !out.contains(&node) {
-            pause(sheet, board, &node)?;
-        }
-    }
-    Ok(())
-}
-
-fn pause(sheet: &mut Sheet, board: &mut Board<'_>, node: &ServerId) -> Result<(), Refused> {
-    let cluster = board.cluster.clone();
-    let mut requires = board.all_healthy();
-    requires.extend(board.others_online(node));
-    let exposes = board.act(Some(&Command::Standby { cluster: cluster.clone(), node: node.clone() }))?;
-    board.drained.insert(node.clone());
-    board.held_back.insert(node.clone());
-    sheet.write(
-        Draft::new(
-            Action::Pause { cluster: cluster.clone(), node: node.clone() },
-            format!("Pause {node}, so that no fail-over brings upgraded databases to its old store"),
-        )
-        .requires(requires)
-        .expects([Condition::NodeState { cluster, node: node.clone(), state: NodeState::Standby }])
-        .expects(board.all_healthy())
-        .cites(rules::PAUSE)
-        .exposes(exposes)
-        .recovery(Recovery::Redo)
-        .takes(5, 120),
-    );
-    Ok(())
-}
-
-/// Lets a drained or paused node carry groups again.
-pub(crate) fn readmit(sheet: &mut Sheet, board: &mut Board<'_>, node: &ServerId) -> Result<(), Refused> {
-    let cluster = board.cluster.clone();
-    let were = board.owner.clone();
-    let exposes = board.act(Some(&Command::Unstandby { cluster: cluster.clone(), node: node.clone() }))?;
-    board.drained.remove(node);
-    let cites = if board.held_back.remove(node) { rules::PAUSE } else { &[] };
-    // Groups that the cluster brings back by itself, because they prefer this node.
-    let (interrupts, moved) = moved_since(board, &were);
-    let mut expects = vec![
-        Condition::NodeState { cluster: cluster.clone(), node: node.clone(), state: NodeState::Online },
-        Condition::NoTrouble { cluster: cluster.clone() },
-    ];
-    expects.extend(moved);
-    expects.extend(board.all_healthy());
-    sheet.write(
-        Draft::new(
-            Action::Readmit { cluster: cluster.clone(), node: node.clone() },
-            format!("Let {node} carry groups again"),
-        )
-        .requires([
-            Condition::Reached { node: node.clone() },
-            Condition::Service { node: node.clone(), running: true },
-            Condition::Installed { node: node.clone(), release: board.payload.id.clone() },
-        ])
-        .expects(expects)
-        .cites(cites)
-        .interrupts(interrupts)
-        .exposes(exposes)
-        .takes(10, 600),
-    );
-    Ok(())
-}
-
-/// Groups that the cluster itself has moved: their interruptions, and where they must be for what follows to hold.
-fn moved_since(
-    board: &Board<'_>,
-    were: &std::collections::BTreeMap<GroupId, ServerId>,
-) -> (Vec<Interruption>, Vec<Condition>) {
-    let seconds = board.profile.expected_seconds.r#move;
-    board
-        .service_groups()
-        .into_iter()
-        .filter(|group| were.get(group) != board.owner.get(group))
-        .filter_map(|group| {
-            let node = board.owner.get(&group)?.clone();
-            let whole = interruption(board, &group, Phase::Whole, seconds);
-            Some((whole, Condition::Owner { cluster: board.cluster.clone(), group, node }))
-        })
-        .unzip()
-}
-
 /// Brings a group to another node. Its first move onto a patched node takes the long way of E03-CLU-06 to 10.
 fn relocate(sheet: &mut Sheet, board: &mut Board<'_>, group: &GroupId, to: &ServerId) -> Result<(), Refused> {
     let service = board.service_groups().contains(group);
@@ -168,7 +33,7 @@ fn relocate(sheet: &mut Sheet, board: &mut Board<'_>, group: &GroupId, to: &Serv
     }
     nodes::start(sheet, board, to)?;
     if first_time {
-        hold_back(sheet, board, group)?;
+        standby::hold_back(sheet, board, group)?;
     }
     move_online(sheet, board, group, to, false)
 }
@@ -445,7 +310,12 @@ pub(crate) fn lasting(board: &Board<'_>) -> Vec<Interruption> {
     board.offline.iter().map(|group| interruption(board, group, Phase::LastsOn, 0)).collect()
 }
 
-fn interruption(board: &Board<'_>, group: &GroupId, phase: Phase, expected_seconds: u32) -> Interruption {
+pub(crate) fn interruption(
+    board: &Board<'_>,
+    group: &GroupId,
+    phase: Phase,
+    expected_seconds: u32,
+) -> Interruption {
     Interruption { cluster: board.cluster.clone(), group: group.clone(), phase, expected_seconds }
 }
 
@@ -481,7 +351,7 @@ pub(crate) fn no_room(board: &Board<'_>, group: &GroupId, node: &ServerId) -> Re
     }
 }
 
-fn nowhere(board: &Board<'_>, group: &GroupId, node: &ServerId) -> Refused {
+pub(crate) fn nowhere(board: &Board<'_>, group: &GroupId, node: &ServerId) -> Refused {
     let mut others = board.eligible(group).into_iter().filter(|n| n != node && !board.drained.contains(n));
     if let Some(full) = others.next() {
         return no_room(board, group, &full);

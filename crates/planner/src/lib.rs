@@ -18,6 +18,7 @@ mod refuse;
 mod rolling;
 mod rules;
 mod sheet;
+mod standby;
 
 use std::collections::BTreeSet;
 

@@ -8,7 +8,7 @@ use kaketsugi_world::Command;
 
 use crate::board::Board;
 use crate::sheet::{Draft, Sheet};
-use crate::{Refused, closing, groups, in_place, people, rules};
+use crate::{Refused, closing, groups, in_place, people, rules, standby};
 
 /// What has to be installed on a node, in order: releases that come first, then the release.
 pub(crate) fn due<'a>(board: &Board<'a>, node: &ServerId) -> Vec<&'a Payload> {
@@ -249,7 +249,7 @@ pub(crate) fn start(sheet: &mut Sheet, board: &mut Board<'_>, node: &ServerId) -
         start_service(sheet, board, node)?;
     }
     if board.held_back.contains(node) && board.patched.contains(node) {
-        groups::readmit(sheet, board, node)?;
+        standby::readmit(sheet, board, node)?;
     }
     Ok(())
 }

@@ -6,7 +6,7 @@ use kaketsugi_plan::{Action, Condition, Reason, ReasonKind};
 
 use crate::board::Board;
 use crate::sheet::{Draft, Sheet};
-use crate::{Refused, groups, nodes, order};
+use crate::{Refused, groups, nodes, order, standby};
 
 /// Patches every node that isn't at the release, each while it carries nothing.
 pub(crate) fn roll(
@@ -32,7 +32,7 @@ pub(crate) fn roll(
         }
         match board.profile.drain {
             Drain::MoveGroups => groups::move_all_off(sheet, board, &node)?,
-            Drain::Standby => groups::drain(sheet, board, &node)?,
+            Drain::Standby => standby::drain(sheet, board, &node)?,
             Drain::InPlace => {}
         }
         if board.to_do().len() == 1 {
@@ -43,7 +43,7 @@ pub(crate) fn roll(
         if board.profile.drain == Drain::Standby {
             nodes::start(sheet, board, &node)?;
             if !board.stays_in_standby.contains(&node) {
-                groups::readmit(sheet, board, &node)?;
+                standby::readmit(sheet, board, &node)?;
             }
         }
     }
@@ -56,7 +56,7 @@ pub(crate) fn hold_back(sheet: &mut Sheet, board: &mut Board<'_>) -> Result<(), 
         return Ok(());
     }
     for group in board.carried_over.clone() {
-        groups::hold_back(sheet, board, &group)?;
+        standby::hold_back(sheet, board, &group)?;
     }
     Ok(())
 }
