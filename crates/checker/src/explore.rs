@@ -4,7 +4,7 @@ use std::collections::BTreeSet;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 
-use kaketsugi_estate::Snapshot;
+use kaketsugi_estate::{ClusterId, GroupId, GroupRole, Snapshot};
 use kaketsugi_plan::{Action, Plan, StepId};
 use kaketsugi_run::{End, Want};
 use stateright::{Checker, HasDiscoveries, Model, Property};
@@ -91,10 +91,16 @@ impl Explorer {
     /// what makes it less likely.
     fn found_so(&self, state: &State, injection: &Injection) -> Option<String> {
         let faults::Injected::Estate(fault) = &injection.what else { return None };
-        let careful = |action: &Action| {
-            let prepares =
-                matches!(action, Action::Stage { .. } | Action::Quiet { .. } | Action::Pause { .. });
-            prepares || action.only_looks()
+        let snapshot = &state.run.plan().snapshot;
+        let of_users = |cluster: &ClusterId, group: &GroupId| {
+            let seen = snapshot.clusters.get(cluster).and_then(|c| c.groups.get(group));
+            seen.is_none_or(|seen| seen.role == GroupRole::Service)
+        };
+        let careful = |action: &Action| match action {
+            Action::Stage { .. } | Action::Quiet { .. } | Action::Pause { .. } => true,
+            // A paused node takes nothing: what has to go there goes before.
+            Action::Move { cluster, group, .. } => !of_users(cluster, group),
+            action => action.only_looks(),
         };
         let untouched = state.run.states().all(|(step, _)| careful(&step.action));
         if !untouched || state.world().fault(fault).harm().is_empty() {

@@ -6,7 +6,7 @@ use std::sync::Arc;
 
 use kaketsugi_estate::{
     ClusterId, ClusterKind, ClusterSeen, EvidenceKind, GroupId, GroupRole, GroupState, NodeState,
-    ResourceState, Role, ServerId, Snapshot,
+    ReleaseState, ResourceState, Role, ServerId, Snapshot,
 };
 use kaketsugi_plan::render::words;
 use kaketsugi_plan::{Action, Plan, RestartNeed, Step, StepId};
@@ -242,7 +242,12 @@ fn restarted(plan: &Plan, now: &Snapshot, what: &mut Vec<String>) {
 /// again once they are patched.
 fn held_back(plan: &Plan, cluster: &ClusterSeen) -> bool {
     let payload = &plan.payload;
-    let has = |owner: &ServerId| plan.snapshot.servers.get(owner).is_some_and(|seen| seen.has(&payload.id));
+    // A set-up that works in place may have been cut off after it had written there.
+    let new = |state: &ReleaseState| state.is_whole() || payload.in_place && *state == ReleaseState::Partial;
+    let has = |owner: &ServerId| {
+        let seen = plan.snapshot.servers.get(owner);
+        seen.and_then(|seen| seen.releases.get(&payload.id)).is_some_and(new)
+    };
     let mut serving = cluster.groups.values().filter(|group| group.role == GroupRole::Service);
     cluster.kind == ClusterKind::Windows
         && payload.one_way

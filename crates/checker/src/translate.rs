@@ -22,6 +22,8 @@ pub(crate) fn releases(payload: &Payload) -> Vec<ReleaseFacts> {
         from_stage: !matches!(&p.content, Content::Media(media) if media.is_empty()),
         stops_product: !p.of_system,
         alike_in_pools: p.alike_in_pools,
+        in_place: p.in_place,
+        optimizer: p.optimizer,
     };
     payload.first.iter().flat_map(releases).chain([facts(payload)]).collect()
 }
@@ -91,6 +93,7 @@ pub(crate) fn commands(plan: &Plan, step: &Step, attempt: Attempt<'_>) -> Vec<Co
                 vec![install]
             }
         }
+        Action::Optimize { node } => vec![Command::Optimize { node: node.clone() }],
         Action::Restart { node } => vec![Command::Restart { node: node.clone() }],
         Action::PutBack { node } => vec![Command::PutBack {
             node: node.clone(),
@@ -124,6 +127,7 @@ pub(crate) fn home(action: &Action) -> Option<&ServerId> {
         | Action::StopService { node, .. }
         | Action::StartService { node, .. }
         | Action::Install { node, .. }
+        | Action::Optimize { node }
         | Action::Restart { node }
         | Action::PutBack { node } => Some(node),
         _ => None,

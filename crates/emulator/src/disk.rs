@@ -20,12 +20,16 @@ pub(crate) struct File {
     pub(crate) version: Option<String>,
     /// What it does when it is started.
     pub(crate) program: Option<Program>,
+    /// When it was last written, as a number that grows.
+    pub(crate) written: u64,
 }
 
 /// Files and directories of drive C:, by path; names keep their case, look-ups don't heed it.
 #[derive(Debug, Clone)]
 pub(crate) struct Disk {
     entries: BTreeMap<String, (String, Entry)>,
+    /// How often anything was written.
+    writes: u64,
 }
 
 /// Why something could not be done, as Windows numbers it.
@@ -45,7 +49,7 @@ pub(crate) enum DiskError {
 
 impl Disk {
     pub(crate) fn new() -> Self {
-        let mut disk = Self { entries: BTreeMap::new() };
+        let mut disk = Self { entries: BTreeMap::new(), writes: 0 };
         disk.make_all("C:\\WINDOWS\\system32");
         disk
     }
@@ -144,11 +148,14 @@ impl Disk {
             return Err(DiskError::NoPath);
         }
         let key = Self::key(path);
+        self.writes += 1;
+        let written = self.writes;
         if append && let Some((_, Entry::File(file))) = self.entries.get_mut(&key) {
             file.bytes.extend_from_slice(bytes);
+            file.written = written;
             return Ok(());
         }
-        let file = File { bytes: bytes.to_vec(), ..File::default() };
+        let file = File { bytes: bytes.to_vec(), written, ..File::default() };
         self.entries.insert(key, (path.to_owned(), Entry::File(file)));
         Ok(())
     }

@@ -21,6 +21,11 @@ pub(crate) const PENDING_RENAMES: &str = "PendingFileRenameOperations";
 /// Where Exchange lies.
 pub(crate) const EXCHANGE: &str = "C:\\Program Files\\Exchsrvr";
 
+/// Where set-up of Exchange 5.5 logs (KB158545).
+pub(crate) const SETUP_LOG_55: &str = "C:\\Exchange Server Setup.log";
+/// Where its optimizer does (KB175283).
+pub(crate) const OPTIMIZER_LOG: &str = "C:\\WINDOWS\\system32\\perfopt.log";
+
 /// A node.
 #[derive(Debug)]
 pub(crate) struct Node {
@@ -128,14 +133,19 @@ impl Node {
         let mut registry = Registry::default();
         let mut disk = Disk::new();
         registry.set(SETUP_KEY, "Services", Data::Text(EXCHANGE.into()));
-        let services = if product_of(node.build) == "exchange-2000" { 60 } else { 65 };
+        let product = product_of(node.build);
+        let services = match product {
+            "exchange-5.5" => 55,
+            "exchange-2000" => 60,
+            _ => 65,
+        };
         registry.set(SETUP_KEY, "Services Version", Data::Dword(services));
         registry.make(SESSION_KEY);
         for file in ["store.exe", "exsetdata.dll", "cdoex.dll"] {
             disk.set_version(&format!("{EXCHANGE}\\bin\\{file}"), &node.build.to_string());
         }
         for file in &spec.files {
-            let entry = File { bytes: file.bytes.clone(), version: None, program: file.program.clone() };
+            let entry = File { bytes: file.bytes.clone(), program: file.program.clone(), ..File::default() };
             disk.place(&file.path, entry);
         }
         let mut durable = Durable {
@@ -157,7 +167,12 @@ impl Node {
         for release in there.filter_map(|id| kaketsugi_knowledge::releases().resolve(id)) {
             durable.record(&Package::of(&release));
         }
-        for (name, display, start) in WINDOWS_SERVICES {
+        if product == "exchange-5.5" {
+            for log in [SETUP_LOG_55, OPTIMIZER_LOG] {
+                let _ = durable.disk.write(log, b"", true);
+            }
+        }
+        for (name, display, start) in services_of(product) {
             match (node.clustered, STARTED_BY_CLUSTERS.contains(name)) {
                 (true, _) | (false, false) => durable.add_service(name, display, *start),
                 (false, true) if *name == "ClusSvc" => {}
@@ -281,15 +296,39 @@ const WINDOWS_SERVICES: &[(&str, &str, u32)] = &[
     ("IMAP4Svc", "Microsoft Exchange IMAP4", 4),
 ];
 
+/// The same with Exchange 5.5.
+const SERVICES_55: &[(&str, &str, u32)] = &[
+    ("ClusSvc", "Cluster Server", 2),
+    ("Schedule", "Schedule", 2),
+    ("MSExchangeSA", "Microsoft Exchange System Attendant", 3),
+    ("MSExchangeDS", "Microsoft Exchange Directory", 3),
+    ("MSExchangeIS", "Microsoft Exchange Information Store", 3),
+    ("MSExchangeMTA", "Microsoft Exchange Message Transfer Agent", 3),
+];
+
+fn services_of(product: &str) -> &'static [(&'static str, &'static str, u32)] {
+    if product == "exchange-5.5" { SERVICES_55 } else { WINDOWS_SERVICES }
+}
+
 /// Of these, what is there only on nodes of clusters, or is started by them.
-const STARTED_BY_CLUSTERS: &[&str] = &["ClusSvc", "MSExchangeSA", "MSExchangeIS", "MSExchangeMTA", "RESvc"];
+const STARTED_BY_CLUSTERS: &[&str] =
+    &["ClusSvc", "MSExchangeSA", "MSExchangeDS", "MSExchangeIS", "MSExchangeMTA", "RESvc"];
 
 /// Exchange's own services, in lower case.
-pub(crate) const EXCHANGE_SERVICES: &[&str] = &["msexchangesa", "msexchangeis", "msexchangemta", "resvc"];
+pub(crate) const EXCHANGE_SERVICES: &[&str] =
+    &["msexchangesa", "msexchangeds", "msexchangeis", "msexchangemta", "resvc"];
 
 /// Services that an Exchange installer stops and starts again when they run.
-pub(crate) const STOPPED_BY_INSTALLERS: &[&str] =
-    &["smtpsvc", "w3svc", "iisadmin", "resvc", "msexchangemta", "msexchangeis", "msexchangesa"];
+pub(crate) const STOPPED_BY_INSTALLERS: &[&str] = &[
+    "smtpsvc",
+    "w3svc",
+    "iisadmin",
+    "resvc",
+    "msexchangemta",
+    "msexchangeis",
+    "msexchangeds",
+    "msexchangesa",
+];
 
 /// The number of the service pack that brought a build; 0: the original release.
 pub(crate) fn service_pack(build: Build) -> u32 {

@@ -6,7 +6,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
 use crate::cluster::{ResourceState, restart};
-use crate::commands::console_set_up;
+use crate::commands::{console_set_up, optimize};
 use crate::node::{EXCHANGE, Member};
 use crate::shell::Shell;
 use crate::spec::{Balancer, Program};
@@ -35,6 +35,11 @@ pub enum Instruction {
         /// Its group.
         group: String,
         /// The node on which Cluster Administrator is started.
+        node: String,
+    },
+    /// Run the Performance Optimizer of Exchange 5.5.
+    Optimize {
+        /// On which node.
         node: String,
     },
     /// Restart a node.
@@ -68,6 +73,7 @@ impl Instruction {
         match self {
             Self::Install { node, .. }
             | Self::UpgradeEvs { node, .. }
+            | Self::Optimize { node }
             | Self::Restart { node }
             | Self::Command { node, .. } => node,
             Self::Attest { .. } => "desk",
@@ -81,6 +87,7 @@ impl fmt::Display for Instruction {
         match self {
             Self::Install { path, .. } => write!(f, "run {path}"),
             Self::UpgradeEvs { group, .. } => write!(f, "Cluster Administrator: upgrade {group}"),
+            Self::Optimize { .. } => f.write_str("perfwiz"),
             Self::Restart { .. } => f.write_str("restart"),
             Self::Balance { node, requests: true } => write!(f, "requests for {node} again"),
             Self::Balance { node, requests: false } => write!(f, "no more requests for {node}"),
@@ -179,6 +186,13 @@ impl Person {
             Instruction::Attest { .. } => Reply::Done { asked_for_restart: false },
             Instruction::Install { node, path } => self.install(&node, &path).await,
             Instruction::UpgradeEvs { group, node } => self.upgrade(&group, &node).await,
+            Instruction::Optimize { node } => {
+                match while_powered(&self.shared, &node, optimize(&self.shared, &node)).await {
+                    Some(Ok(())) => Reply::Done { asked_for_restart: false },
+                    Some(Err(why)) => Reply::Failed(why),
+                    None => Reply::Failed("the screen went dark".into()),
+                }
+            }
             Instruction::Restart { node } => {
                 if self.shared.lock().node(&node).is_none_or(|n| n.boot.is_none()) {
                     return Reply::Failed("the node is dark".into());

@@ -51,7 +51,7 @@ pub enum RehearsalError {
         command: String,
     },
     /// Only Exchange is emulated.
-    #[error("{0} isn't an Exchange 2003 or 2000 server: only those are emulated")]
+    #[error("{0} isn't an Exchange server: only those are emulated")]
     Product(ServerId),
 }
 

@@ -146,6 +146,8 @@ pub struct Package {
     pub store: Option<Build>,
     /// Whether it always asks for a restart.
     pub always_restart: bool,
+    /// Whether it knows clusters: on a node with a virtual server it takes that offline and brings it online again (KB248138).
+    pub in_place: bool,
 }
 
 impl Package {
@@ -188,6 +190,7 @@ impl Package {
             files,
             exsetdata: to.or(release.to_build.filter(|_| release.needs_group_upgrade())),
             store: release.to_build.filter(|_| release.one_way.is),
+            in_place: release.cluster_service_on_active_node().is_some(),
             always_restart: release.restart == kaketsugi_knowledge::Restart::Always,
         }
     }
@@ -282,7 +285,11 @@ impl EmulationSpec {
         let node = |name: &str| NodeSpec {
             name: name.into(),
             clustered: true,
-            os: if product_of(build) == "exchange-2000" { Os::Windows2000 } else { Os::Windows2003 },
+            os: match product_of(build) {
+                "exchange-5.5" => Os::WindowsNt4,
+                "exchange-2000" => Os::Windows2000,
+                _ => Os::Windows2003,
+            },
             build,
             iis_fix: product_of(build) == "exchange-2003",
             asks_for_restart: false,
@@ -330,9 +337,10 @@ impl EmulationSpec {
 
 /// The product that a build of Exchange is of.
 pub(crate) fn product_of(build: Build) -> &'static str {
-    match build < Build::new(6, 5, 0, 0) {
-        true => "exchange-2000",
-        false => "exchange-2003",
+    match build {
+        build if build < Build::new(6, 0, 0, 0) => "exchange-5.5",
+        build if build < Build::new(6, 5, 0, 0) => "exchange-2000",
+        _ => "exchange-2003",
     }
 }
 
@@ -347,7 +355,8 @@ fn catalogue_files() -> Vec<FileSpec> {
     releases()
         .iter()
         .filter(|r| {
-            !r.pattern && matches!(r.product.as_str(), "exchange-2003" | "exchange-2000" | "windows-2003")
+            let known = ["exchange-2003", "exchange-2000", "exchange-5.5", "windows-2003"];
+            !r.pattern && known.contains(&r.product.as_str())
         })
         .map(|release| {
             let media = format!("C:\\media\\{}", release.id);

@@ -96,6 +96,9 @@ pub enum Product {
     /// Exchange 2000 Server.
     #[serde(rename = "exchange-2000")]
     Exchange2000,
+    /// Exchange Server 5.5.
+    #[serde(rename = "exchange-5.5")]
+    Exchange55,
     /// Debian packages on a node, whatever the cluster above carries.
     #[serde(rename = "debian")]
     Debian,
@@ -108,6 +111,7 @@ impl Product {
         match self {
             Self::Exchange2003 => "exchange-2003",
             Self::Exchange2000 => "exchange-2000",
+            Self::Exchange55 => "exchange-5.5",
             Self::Debian => "debian",
         }
     }
@@ -115,7 +119,7 @@ impl Product {
     /// Whether it is Exchange, of whatever version.
     #[must_use]
     pub fn is_exchange(self) -> bool {
-        matches!(self, Self::Exchange2003 | Self::Exchange2000)
+        matches!(self, Self::Exchange2003 | Self::Exchange2000 | Self::Exchange55)
     }
 }
 
@@ -131,6 +135,9 @@ impl std::fmt::Display for Product {
 pub enum Os {
     /// Debian GNU/Linux.
     Debian,
+    /// Windows NT Server 4.0.
+    #[serde(rename = "windows-nt4")]
+    WindowsNt4,
     /// Windows 2000 Server.
     #[serde(rename = "windows-2000")]
     Windows2000,

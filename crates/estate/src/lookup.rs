@@ -48,6 +48,8 @@ impl Product {
             Self::Exchange2003 => &[Os::Windows2003, Os::Windows2000],
             // Exchange 2000 doesn't run on Windows Server 2003 (its system requirements).
             Self::Exchange2000 => &[Os::Windows2000],
+            // Its home is Windows NT 4.0; from Service Pack 3 on it runs on Windows 2000, too (KB191014 and its kin).
+            Self::Exchange55 => &[Os::WindowsNt4, Os::Windows2000],
             Self::Debian => &[Os::Debian],
         }
     }
@@ -56,7 +58,7 @@ impl Product {
     #[must_use]
     pub fn cluster_kind(self) -> ClusterKind {
         match self {
-            Self::Exchange2003 | Self::Exchange2000 => ClusterKind::Windows,
+            Self::Exchange2003 | Self::Exchange2000 | Self::Exchange55 => ClusterKind::Windows,
             Self::Debian => ClusterKind::Pacemaker,
         }
     }
@@ -68,7 +70,7 @@ impl Os {
     pub fn usual_transport(self) -> TransportKind {
         match self {
             Self::Debian => TransportKind::Ssh,
-            Self::Windows2000 | Self::Windows2003 => TransportKind::Operator,
+            Self::WindowsNt4 | Self::Windows2000 | Self::Windows2003 => TransportKind::Operator,
         }
     }
 }

@@ -69,6 +69,10 @@ pub struct ServerSeen {
     pub lock: Option<LockSeen>,
     /// What stands in the way of an update of this server.
     pub trouble: Vec<Trouble>,
+    /// Whether the Performance Optimizer of Exchange 5.5 was run since set-up last worked here (E55-PERFWIZ). None: not
+    /// known, or the product has none.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub optimized: Option<bool>,
 }
 
 impl ServerSeen {
@@ -388,4 +392,6 @@ pub enum EvidenceKind {
     ProtectionOff,
     /// A full backup after the service pack (E03-BACKUP-AFTER).
     BackupAfter,
+    /// Components that a service pack leaves alone were updated by their own programs (E55-EXTRAS).
+    ExtrasUpdated,
 }

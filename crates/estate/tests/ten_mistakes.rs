@@ -43,7 +43,7 @@ fn each_has_a_message_a_label_and_a_hint() {
     );
     assert_eq!(
         list[1].help,
-        "did you mean `debian`? known are `exchange-2003`, `exchange-2000` and `debian`"
+        "did you mean `debian`? known are `exchange-2003`, `exchange-2000`, `exchange-5.5` and `debian`"
     );
     assert_eq!(list[4].message, "`n4` is no node of `メール`");
     assert_eq!(list[4].help, "its nodes are `n1`, `n2` and `ノード3`");

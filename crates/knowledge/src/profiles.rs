@@ -34,7 +34,7 @@ pub struct Profile {
     /// Resource types that must be offline while a group is upgraded (E03-EVS-CONDITIONS).
     #[serde(default)]
     pub offline_for_upgrade: Vec<String>,
-    /// Beginnings of the resource types that make a group one of this product.
+    /// Beginnings of the resource types that make a group one of this product; `*`: any type that isn't a foundation.
     #[serde(default)]
     pub group_type_prefixes: Vec<String>,
     /// Resource types of the product's group, in an order in which they can start.
@@ -58,7 +58,11 @@ impl Profile {
     /// the administrator's.
     #[must_use]
     pub fn is_product_type(&self, resource_type: &str) -> bool {
-        self.group_type_prefixes.iter().any(|prefix| resource_type.starts_with(prefix.as_str()))
+        let foundation = || self.resource(resource_type).is_some_and(|r| r.layer == Layer::Foundation);
+        self.group_type_prefixes.iter().any(|prefix| match prefix.as_str() {
+            "*" => !foundation(),
+            prefix => resource_type.starts_with(prefix),
+        })
     }
 
     /// Whether a resource of this type stays online while its group is upgraded (E03-CLU-06-OFFLINE).
@@ -161,6 +165,8 @@ pub struct ExpectedSeconds {
     pub restart: u32,
     /// A person upgrades a group. None: there is no such upgrade.
     pub group_upgrade: Option<u32>,
+    /// The product's optimizer runs. None: it has none.
+    pub optimizer: Option<u32>,
     /// How certain these figures are.
     pub certainty: Certainty,
 }

@@ -127,9 +127,12 @@ impl<'p> Ledger<'p> {
             for (id, group) in &seen.groups {
                 let mut opened = opening(plan, group);
                 // An installer that was cut off has stopped what the server carries; users need all of it.
-                if seen.kind == ClusterKind::StandAlone && half_done(plan, group) {
+                let in_place = plan.payload.in_place && group.role == GroupRole::Service;
+                if (seen.kind == ClusterKind::StandAlone || in_place) && half_done(plan, group) {
                     opened.serving = group.state == GroupState::Online;
                     opened.offline = !opened.serving;
+                    // It may have been the first to write there as the new version does.
+                    opened.upgraded |= in_place;
                 }
                 groups.insert((cluster, id), opened);
             }
@@ -202,6 +205,8 @@ impl<'p> Ledger<'p> {
                 self.on(node, |n| (n.service, n.stopped) = (Service::Running, false));
                 self.invite(cluster, node);
             }
+            // It starts again what it stops.
+            Action::Optimize { .. } => {}
             Action::Install { node, release } => {
                 let of_plan = self.plan.payload.id == *release;
                 self.on(node, |n| {
@@ -211,7 +216,7 @@ impl<'p> Ledger<'p> {
                 // At its end the installer starts what it stopped, and what an earlier one left lying.
                 let whole = self.plan.payload.id == *release;
                 let of_system = self.plan.payload.find(release).is_some_and(|payload| payload.of_system);
-                for group in self.alone_on(node).filter(|_| !of_system) {
+                for group in self.worked_on_in_place(node, whole).filter(|_| !of_system) {
                     (group.serving, group.offline) = (group.serving || group.offline, false);
                     group.upgraded |= whole;
                 }
@@ -225,10 +230,11 @@ impl<'p> Ledger<'p> {
         }
     }
 
-    /// What a server carries that stands alone.
-    fn alone_on(&mut self, node: &ServerId) -> impl Iterator<Item = &mut Group<'p>> {
-        let alone = self.cluster_of(node).is_none();
-        self.groups.values_mut().filter(move |g| alone && g.at.contains(node))
+    /// What is on a node while set-up works there in place: on a server that stands alone, or where the plan's own release
+    /// is made for it.
+    fn worked_on_in_place(&mut self, node: &ServerId, whole: bool) -> impl Iterator<Item = &mut Group<'p>> {
+        let in_place = self.cluster_of(node).is_none() || whole && self.plan.payload.in_place;
+        self.groups.values_mut().filter(move |g| in_place && g.serves_users() && g.at.contains(node))
     }
 
     fn on(&mut self, node: &ServerId, change: impl FnOnce(&mut Node<'p>)) {
@@ -422,8 +428,10 @@ fn opening<'p>(plan: &'p Plan, seen: &'p GroupSeen) -> Group<'p> {
 
 /// Whether a group is one of the product: an Exchange virtual server, not a file share beside it.
 pub(crate) fn is_product_group(plan: &Plan, group: &Group<'_>) -> bool {
-    kaketsugi_knowledge::profiles()
-        .iter()
-        .filter(|profile| profile.product == plan.payload.product.as_str())
-        .any(|profile| group.seen.resources.iter().any(|r| profile.is_product_type(&r.kind)))
+    let product = plan.payload.product.as_str();
+    let of_product = |kind: &str| {
+        let mut profiles = kaketsugi_knowledge::profiles().iter().filter(|p| p.product == product);
+        profiles.any(|profile| profile.is_product_type(kind))
+    };
+    group.serves_users() && group.seen.resources.iter().map(|r| r.kind.as_str()).any(of_product)
 }

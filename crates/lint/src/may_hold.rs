@@ -48,6 +48,7 @@ impl Ledger<'_> {
             Condition::Reached { .. }
             | Condition::Group { .. }
             | Condition::KindOnline { .. }
+            | Condition::Optimized { .. }
             | Condition::NoInstaller { .. }
             | Condition::RestartPending { .. }
             | Condition::Restarted { .. }

@@ -66,8 +66,11 @@ impl Check {
 
     /// The rules and sources that ask for it, over all products.
     pub fn rules(&self) -> impl Iterator<Item = &'static str> {
-        let of_2000 = self.rule.of(Product::Exchange2000).filter(|id| Some(*id) != self.rule.exchange_2003);
-        [self.rule.exchange_2003, of_2000, self.rule.debian].into_iter().flatten()
+        let of_2003 = self.rule.exchange_2003;
+        let of_2000 = self.rule.of(Product::Exchange2000).filter(|id| Some(*id) != of_2003);
+        let of_55 =
+            self.rule.of(Product::Exchange55).filter(|id| Some(*id) != of_2003 && Some(*id) != of_2000);
+        [of_2003, of_2000, of_55, self.rule.debian].into_iter().flatten()
     }
 }
 
@@ -77,12 +80,14 @@ pub(crate) struct Cite {
     pub(crate) exchange_2003: Option<&'static str>,
     /// Where it isn't the row that says the same as that of 2003.
     pub(crate) exchange_2000: Option<&'static str>,
+    pub(crate) exchange_55: Option<&'static str>,
     pub(crate) debian: Option<&'static str>,
 }
 
 impl Cite {
     /// What a plan is by its own definition.
-    pub(crate) const NONE: Self = Self { exchange_2003: None, exchange_2000: None, debian: None };
+    pub(crate) const NONE: Self =
+        Self { exchange_2003: None, exchange_2000: None, exchange_55: None, debian: None };
 
     pub(crate) const fn exchange(id: &'static str) -> Self {
         Self { exchange_2003: Some(id), ..Self::NONE }
@@ -91,6 +96,11 @@ impl Cite {
     /// Of Exchange 2000 alone, or instead of the row that says the same as that of 2003.
     pub(crate) const fn and_2000(self, id: &'static str) -> Self {
         Self { exchange_2000: Some(id), ..self }
+    }
+
+    /// Of Exchange 5.5 alone, or instead of the row that says the same as that of 2003.
+    pub(crate) const fn and_55(self, id: &'static str) -> Self {
+        Self { exchange_55: Some(id), ..self }
     }
 
     pub(crate) const fn debian(id: &'static str) -> Self {
@@ -106,6 +116,11 @@ impl Cite {
         match product {
             Product::Exchange2003 => self.exchange_2003,
             Product::Exchange2000 => self.exchange_2000.or_else(|| self.exchange_2003.and_then(for_2000)),
+            // Where 2000 has a rule of its own, 2003's doesn't hold for 5.5 either.
+            Product::Exchange55 => {
+                let inherited = self.exchange_2003.filter(|_| self.exchange_2000.is_none());
+                self.exchange_55.or_else(|| inherited.and_then(for_55))
+            }
             Product::Debian => self.debian,
         }
     }
@@ -156,6 +171,24 @@ pub(crate) fn for_2000(rule: &'static str) -> Option<&'static str> {
         "E03-CLU-ONE-NODE" | "E03-CLU-MOVE-EVS" | "E03-CLU-12-OTHER-NODE" | "E03-CLU-13-REPEAT" => {
             "E00-AP-PASSIVE-FIRST"
         }
+        rule if rule.starts_with("E03-") => return None,
+        rule => rule,
+    })
+}
+
+/// The row that says the same of Exchange 5.5. None: there is none.
+pub(crate) fn for_55(rule: &'static str) -> Option<&'static str> {
+    Some(match rule {
+        "E03-BACKUP" => "E55-BACKUP",
+        "E03-BACKUP-AFTER" => "E55-BACKUP-AFTER",
+        "E03-RELEASE-NOTES" => "E55-RELEASE-NOTES",
+        "E03-CLU-02-EMPTY" | "E03-CLU-03-STOP" => "ALL-CLU-STOP",
+        "E03-CLU-05-REBOOT" => "ALL-CLU-NO-REBOOT",
+        "E03-CLU-ONE-NODE"
+        | "E03-CLU-MOVE-EVS"
+        | "E03-CLU-11-PINNED"
+        | "E03-CLU-12-OTHER-NODE"
+        | "E03-CLU-13-REPEAT" => "E55-CLU-ACTIVE-FIRST",
         rule if rule.starts_with("E03-") => return None,
         rule => rule,
     })

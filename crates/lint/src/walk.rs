@@ -179,7 +179,7 @@ impl<'p> Moment<'_, 'p> {
             Action::Drain { node, .. } | Action::StopService { node, .. } | Action::Restart { node } => {
                 Some(node)
             }
-            Action::Install { node, .. } if self.is_down_amid(node) => Some(node),
+            Action::Install { node, .. } | Action::Optimize { node } if self.is_down_amid(node) => Some(node),
             _ => None,
         };
         let on = |g: &Group<'p>, node| if certainly { g.owner() == Some(node) } else { g.at.contains(node) };
@@ -204,11 +204,22 @@ impl<'p> Moment<'_, 'p> {
             .collect()
     }
 
-    /// Whether a server that stands alone serves nobody while the step is at work: it restarts, or an installer works on it
-    /// in place.
+    /// Whether set-up of the plan's release works on a cluster's node where its groups are (E55-CLU-ACTIVE-FIRST).
+    pub(crate) fn works_in_place(&self, server: &ServerId) -> bool {
+        let payload = &self.before.plan.payload;
+        let installs = matches!(&self.step.action,
+            Action::Install { node, release } if node == server && *release == payload.id);
+        let carries = || self.before.groups_on(server).any(|(_, g)| is_product_group(self.before.plan, g));
+        installs && payload.in_place && self.before.cluster_of(server).is_some() && carries()
+    }
+
+    /// Whether what a server carries serves nobody while the step is at work: it stands alone and restarts, or a program
+    /// works on it in place.
     fn is_down_amid(&self, server: &ServerId) -> bool {
         match &self.step.action {
+            Action::Optimize { node } => node == server,
             Action::Restart { node } => node == server,
+            Action::Install { node, .. } if self.works_in_place(node) => node == server,
             Action::Install { node, release } if self.before.cluster_of(node).is_none() => {
                 let payload = self.before.plan.payload.find(release);
                 node == server && payload.is_none_or(|p| !p.of_system)

@@ -103,6 +103,11 @@ pub enum Action {
         /// Which release.
         release: ReleaseId,
     },
+    /// Runs the product's optimizer on a node, which stops what serves users for a while (E55-PERFWIZ).
+    Optimize {
+        /// On which node.
+        node: ServerId,
+    },
     /// Restarts a node.
     Restart {
         /// Which node.
@@ -167,6 +172,7 @@ impl Action {
             | Self::StopService { node, .. }
             | Self::StartService { node, .. }
             | Self::Install { node, .. }
+            | Self::Optimize { node }
             | Self::Restart { node }
             | Self::Soak { node, .. }
             | Self::PutBack { node } => Target::Node(node.clone()),
@@ -190,6 +196,7 @@ impl Action {
             | Self::StopService { node, .. }
             | Self::StartService { node, .. }
             | Self::Install { node, .. }
+            | Self::Optimize { node }
             | Self::Restart { node }
             | Self::Soak { node, .. }
             | Self::PutBack { node }
@@ -237,6 +244,7 @@ impl Action {
             Self::StopService { .. } => "stop-service",
             Self::StartService { .. } => "start-service",
             Self::Install { .. } => "install",
+            Self::Optimize { .. } => "optimize",
             Self::Restart { .. } => "restart",
             Self::Soak { .. } => "soak",
             Self::PutBack { .. } => "put-back",

@@ -45,6 +45,8 @@ pub enum Condition {
     GroupVersion { cluster: ClusterId, group: GroupId, build: String },
     /// The release is whole on the node, by version and completion record.
     Installed { node: ServerId, release: ReleaseId },
+    /// The product's optimizer was run on the node since set-up last worked there (E55-PERFWIZ).
+    Optimized { node: ServerId },
     /// The release's files are on the node with the right digests.
     Staged { node: ServerId, release: ReleaseId },
     /// No installer runs on the node that this run did not start (ALL-ONE-INSTALLER).
@@ -77,6 +79,7 @@ impl Condition {
             | Self::QuorumWithout { node, .. }
             | Self::Owner { node, .. }
             | Self::Installed { node, .. }
+            | Self::Optimized { node }
             | Self::Staged { node, .. }
             | Self::NoInstaller { node }
             | Self::RestartPending { node }
@@ -116,6 +119,7 @@ impl Condition {
             Self::Reached { .. }
             | Self::Service { .. }
             | Self::Installed { .. }
+            | Self::Optimized { .. }
             | Self::Staged { .. }
             | Self::NoInstaller { .. }
             | Self::RestartPending { .. }
@@ -209,6 +213,9 @@ impl fmt::Display for Condition {
             }
             Self::GroupVersion { group, build, .. } => write!(f, "the directory says {build} for {group}"),
             Self::Installed { node, release } => write!(f, "{release} is installed on {node}"),
+            Self::Optimized { node } => {
+                write!(f, "the Performance Optimizer was run on {node} since set-up last worked there")
+            }
             Self::Staged { node, release } => {
                 write!(f, "the files of {release} are on {node}, digests checked")
             }
@@ -245,5 +252,6 @@ fn evidence(kind: EvidenceKind) -> &'static str {
         EvidenceKind::TriedInTest => "the release was tried in a test environment",
         EvidenceKind::ProtectionOff => "antivirus and unneeded services are ended",
         EvidenceKind::BackupAfter => "there is a full backup made after the service pack",
+        EvidenceKind::ExtrasUpdated => "components that the service pack leaves alone are updated",
     }
 }

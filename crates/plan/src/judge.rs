@@ -81,6 +81,7 @@ pub fn judge(condition: &Condition, now: &Snapshot, start: &Baseline, begun: Opt
         Condition::Installed { node, release } => Answer::known(
             eye.server(node).and_then(|s| s.releases.get(release)).map(|state| state.is_whole()),
         ),
+        Condition::Optimized { node } => Answer::known(eye.server(node).and_then(|s| s.optimized)),
         Condition::Staged { node, release } => {
             Answer::known(eye.server(node).map(|s| s.staged.contains(release)))
         }

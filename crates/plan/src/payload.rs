@@ -43,6 +43,13 @@ pub struct Payload {
     /// Whether all front-end servers get it before the first back-end server does (E03-FE-FIRST, E00-FE-FIRST).
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     pub front_ends_first: bool,
+    /// Whether its set-up works on a cluster node while that carries the product's group: it stops the group's services and
+    /// starts them again, and the group stays where it is (E55-CLU-ACTIVE-FIRST).
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub in_place: bool,
+    /// Whether the product's optimizer is run after it (E55-PERFWIZ).
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub optimizer: bool,
     /// Releases that must be on a node before this one, installed while it is drained (831464).
     pub first: Vec<Payload>,
     /// Rules and articles that speak of it.

@@ -60,6 +60,9 @@ pub enum ReasonKind {
     HalfDone,
     /// It carries the fewest groups of those that are left.
     FewestGroups { groups: Vec<GroupId> },
+    /// It carries these groups, which stay there: its set-up works where they are, and before that of the others
+    /// (E55-CLU-ACTIVE-FIRST).
+    ActiveFirst { groups: Vec<GroupId> },
     /// Nothing is left to do.
     AlreadyInstalled,
     /// It waits until another server is back, because only one node is out at a time.

@@ -5,7 +5,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::rc::Rc;
 
 use kaketsugi_estate::{
-    ClusterId, ClusterKind, ClusterSeen, Estate, GroupId, GroupRole, GroupSeen, Home, NodeState,
+    ClusterId, ClusterKind, ClusterSeen, Estate, GroupId, GroupRole, GroupSeen, GroupState, Home, NodeState,
     ReleaseState, ResourceId, ResourceState, ServerId, Snapshot,
 };
 use kaketsugi_knowledge::{Profile, profiles};
@@ -123,7 +123,9 @@ impl<'a> Board<'a> {
         }
         let upgrades = board.upgrades_groups();
         for (id, group) in &seen.groups {
-            let on_patched = group.owner.as_ref().is_some_and(|o| board.patched.contains(o));
+            // Set-up that works where the group is may have written its data before it was cut off.
+            let new = |o: &ServerId| board.patched.contains(o) || board.begun_in_place(o);
+            let on_patched = group.owner.as_ref().is_some_and(new);
             let at_release = payload.to_build.is_some() && group.version == payload.to_build;
             if at_release {
                 board.upgraded.insert(id.clone());
@@ -131,7 +133,9 @@ impl<'a> Board<'a> {
             if on_patched && (at_release || !upgrades) {
                 board.carried_over.insert(id.clone());
             }
-            if only_kept_online(group) {
+            let begun = || group.owner.as_ref().is_some_and(|owner| board.begun_in_place(owner));
+            let lies_still = || group.state != GroupState::Online && board.serves(id);
+            if only_kept_online(group) || begun() && lies_still() {
                 board.offline.insert(id.clone());
             }
         }
@@ -150,6 +154,17 @@ impl<'a> Board<'a> {
     /// Whether this is one server by itself, on which an installer works in place.
     pub(crate) fn stands_alone(&self) -> bool {
         self.seen.kind == ClusterKind::StandAlone
+    }
+
+    /// Whether set-up works on a node where the product's groups are: on a server that stands alone, and on a cluster's
+    /// node that carries some, where the release is made for it (E55-CLU-ACTIVE-FIRST).
+    pub(crate) fn works_in_place(&self, node: &ServerId) -> bool {
+        self.stands_alone() || self.payload.in_place && !self.service_groups_on(node).is_empty()
+    }
+
+    /// Whether set-up that works where a cluster's groups are was found cut off on a node.
+    pub(crate) fn begun_in_place(&self, node: &ServerId) -> bool {
+        self.payload.in_place && !self.stands_alone() && self.release_on(node) == Some(ReleaseState::Partial)
     }
 
     /// Whether groups are upgraded after their nodes (E03-CLU-09-UPGRADE-EVS). On a server that stands alone the installer
@@ -173,7 +188,17 @@ impl<'a> Board<'a> {
         !self.to_do().is_empty()
             || !self.groups_to_upgrade().is_empty()
             || !self.offline.is_empty()
+            || self.seen.nodes.keys().any(|node| self.owes_optimizer(node))
             || pools::all_were_out(self)
+    }
+
+    /// Whether the optimizer is to be run on a node: it carries the product, and either this plan runs set-up there or
+    /// somebody did and left it out (E55-PERFWIZ).
+    pub(crate) fn owes_optimizer(&self, node: &ServerId) -> bool {
+        let seen = self.snapshot.servers.get(node);
+        let left_out = || seen.is_some_and(|seen| seen.optimized == Some(false));
+        let due = self.release_on(node).is_none_or(|state| !state.is_whole());
+        self.payload.optimizer && !self.service_groups_on(node).is_empty() && (due || left_out())
     }
 
     /// Groups whose directory object has yet to be upgraded.
@@ -246,7 +271,8 @@ impl<'a> Board<'a> {
         let Some(seen) = self.seen.groups.get(group) else { return Vec::new() };
         let half_done =
             || seen.owner.as_ref().and_then(|o| self.release_on(o)) == Some(ReleaseState::Partial);
-        let half_way = only_kept_online(seen) || self.stands_alone() && half_done();
+        let begun = || seen.owner.as_ref().is_some_and(|owner| self.begun_in_place(owner));
+        let half_way = only_kept_online(seen) || self.stands_alone() && half_done() || begun();
         seen.resources
             .iter()
             .filter(|r| half_way || r.state == ResourceState::Online)
@@ -430,6 +456,8 @@ fn releases(payload: &Payload) -> Vec<ReleaseFacts> {
             from_stage: !matches!(&p.content, Content::Media(media) if media.is_empty()),
             stops_product: !p.of_system,
             alike_in_pools: p.alike_in_pools,
+            in_place: p.in_place,
+            optimizer: p.optimizer,
         })
         .collect()
 }

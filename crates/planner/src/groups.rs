@@ -25,7 +25,12 @@ pub(crate) fn move_all_off(sheet: &mut Sheet, board: &mut Board<'_>, node: &Serv
 }
 
 /// Brings a group to another node. Its first move onto a patched node takes the long way of E03-CLU-06 to 10.
-fn relocate(sheet: &mut Sheet, board: &mut Board<'_>, group: &GroupId, to: &ServerId) -> Result<(), Refused> {
+pub(crate) fn relocate(
+    sheet: &mut Sheet,
+    board: &mut Board<'_>,
+    group: &GroupId,
+    to: &ServerId,
+) -> Result<(), Refused> {
     let service = board.service_groups().contains(group);
     let first_time = service && board.patched.contains(to) && !board.carried_over.contains(group);
     if first_time && !board.profile.kept_online.is_empty() {

@@ -124,6 +124,7 @@ fn section(estate: &Estate, payload: &Payload) -> String {
     let version = match payload.product {
         Product::Exchange2003 => "Exchange Server 2003",
         Product::Exchange2000 => "Exchange 2000 Server",
+        Product::Exchange55 => "Exchange Server 5.5",
         Product::Debian => {
             return "Rolling update of a Pacemaker cluster: drain, patch, restart, return, next".into();
         }

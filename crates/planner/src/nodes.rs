@@ -74,7 +74,7 @@ pub(crate) fn quiet(sheet: &mut Sheet, board: &mut Board<'_>, node: &ServerId) -
 pub(crate) fn patch(sheet: &mut Sheet, board: &mut Board<'_>, node: &ServerId) -> Result<(), Refused> {
     for payload in due(board, node) {
         let last = payload.id == board.payload.id;
-        if board.stands_alone() {
+        if board.works_in_place(node) {
             in_place::install(sheet, board, node, payload)?;
             in_place::restart(sheet, board, node, payload)?;
             continue;
@@ -87,11 +87,15 @@ pub(crate) fn patch(sheet: &mut Sheet, board: &mut Board<'_>, node: &ServerId) -
         install(sheet, board, node, payload)?;
         restart(sheet, board, node, payload, last)?;
     }
-    if board.stands_alone() {
+    if board.works_in_place(node) {
+        // At its end set-up starts what it stopped, and what one that was cut off had left lying.
+        let here = board.service_groups_on(node);
+        board.offline.retain(|group| !here.contains(group));
         closing::look_again(sheet, board)?;
     }
     board.patched.insert(node.clone());
     board.first_patched.get_or_insert_with(|| node.clone());
+    board.carried_over.extend(board.service_groups_on(node));
     // Where groups come with what is online in them, nothing has to be offline before the node joins (E03-CLU-07-START).
     if board.profile.drain == Drain::MoveGroups && board.profile.kept_online.is_empty() {
         start(sheet, board, node)?;

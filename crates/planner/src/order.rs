@@ -8,11 +8,19 @@ use kaketsugi_plan::{Condition, Reason, ReasonKind};
 use crate::board::Board;
 
 /// The node to patch next. A half-done node comes first, because every further step would rest on it; then the one
-/// that carries the fewest groups, because each of them is interrupted once more if it can't go to a patched node.
+/// that carries the fewest groups, because each of them is interrupted once more if it can't go to a patched node. Where
+/// set-up works in place, those that carry groups come first (E55-CLU-ACTIVE-FIRST).
 pub(crate) fn next_node(board: &Board<'_>) -> Option<(ServerId, Reason)> {
     let node = board.to_do().into_iter().min_by_key(|node| {
         let half_done = board.release_on(node) == Some(ReleaseState::Partial);
-        (Reverse(half_done), board.service_groups_on(node).len(), board.groups_on(node).len(), node.clone())
+        let active = board.works_in_place(node);
+        (
+            Reverse(half_done),
+            Reverse(active),
+            board.service_groups_on(node).len(),
+            board.groups_on(node).len(),
+            node.clone(),
+        )
     })?;
     let groups = board.service_groups_on(&node);
     let pool = board.seen.pool.clone().filter(|_| board.release_on(&node) != Some(ReleaseState::Partial));
@@ -25,6 +33,8 @@ pub(crate) fn next_node(board: &Board<'_>) -> Option<(ServerId, Reason)> {
         ReasonKind::StandsAlone
     } else if board.release_on(&node) == Some(ReleaseState::Partial) {
         ReasonKind::HalfDone
+    } else if board.works_in_place(&node) {
+        ReasonKind::ActiveFirst { groups }
     } else if groups.is_empty() {
         ReasonKind::CarriesNothing
     } else {

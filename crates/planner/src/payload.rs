@@ -12,6 +12,7 @@ pub fn from_catalogue(release: &Release, estate: &Estate) -> Option<Payload> {
     let product = match release.product.as_str() {
         "exchange-2003" => Product::Exchange2003,
         "exchange-2000" => Product::Exchange2000,
+        "exchange-5.5" => Product::Exchange55,
         // A fix of the operating system goes along with the product that needs it.
         "windows-2003" | "windows-2000" => Product::Exchange2003,
         _ => return None,
@@ -54,6 +55,8 @@ pub fn from_catalogue(release: &Release, estate: &Estate) -> Option<Payload> {
         content: Content::Media(media),
         of_system,
         alike_in_pools: is_asked(release, estate, "E03-FE-TOGETHER"),
+        in_place: release.cluster_service_on_active_node().is_some(),
+        optimizer: release.product == "exchange-5.5" && is_asked(release, estate, "E55-PERFWIZ"),
         front_ends_first: ["E03-FE-FIRST", "E00-FE-FIRST"].iter().any(|rule| is_asked(release, estate, rule)),
         first,
         cites: release.references().map(|s| s.id.clone()).collect(),
@@ -86,6 +89,7 @@ fn instruction(release: &Release, media: &[Media]) -> String {
 fn os_name(os: Os) -> &'static str {
     match os {
         Os::Debian => "debian",
+        Os::WindowsNt4 => "windows-nt4",
         Os::Windows2000 => "windows-2000",
         Os::Windows2003 => "windows-2003",
     }

@@ -1,7 +1,7 @@
 //! What people have to do or to say: notes read, tried in test, backups, antivirus.
 
 use kaketsugi_estate::{Environment, EvidenceKind, Product, ServerId};
-use kaketsugi_plan::{Action, Condition, Payload};
+use kaketsugi_plan::{Action, Condition, Content, Payload};
 
 use crate::board::Board;
 use crate::sheet::{Draft, Sheet};
@@ -21,18 +21,26 @@ fn needed(board: &Board<'_>) -> Vec<(EvidenceKind, Option<u64>, &'static str)> {
         needed.push((
             EvidenceKind::ReleaseNotesRead,
             None,
-            rule(board, "E03-RELEASE-NOTES", "E00-RELEASE-NOTES"),
+            rule(board, ["E03-RELEASE-NOTES", "E00-RELEASE-NOTES", "E55-RELEASE-NOTES"]),
         ));
         let age = u64::from(policy.backup_age_max_hours) * 3600;
-        needed.push((EvidenceKind::FullBackup, Some(age), rule(board, "E03-BACKUP", "E00-BACKUP")));
+        needed.push((
+            EvidenceKind::FullBackup,
+            Some(age),
+            rule(board, ["E03-BACKUP", "E00-BACKUP", "E55-BACKUP"]),
+        ));
         needed.push((EvidenceKind::ProtectionOff, None, "ALL-AV-OFF"));
     }
     needed
 }
 
 /// The same rule stands in the section of each version.
-fn rule(board: &Board<'_>, of_2003: &'static str, of_2000: &'static str) -> &'static str {
-    if board.payload.product == Product::Exchange2000 { of_2000 } else { of_2003 }
+fn rule(board: &Board<'_>, [of_2003, of_2000, of_55]: [&'static str; 3]) -> &'static str {
+    match board.payload.product {
+        Product::Exchange2000 => of_2000,
+        Product::Exchange55 => of_55,
+        Product::Exchange2003 | Product::Debian => of_2003,
+    }
 }
 
 /// Whether a release of the catalogue changes the store: then what is said of service packs holds for it, too.
@@ -82,7 +90,11 @@ pub(crate) fn needed_for_install(board: &Board<'_>, node: &ServerId, payload: &P
 pub(crate) fn after(sheet: &mut Sheet, boards: &mut [Board<'_>]) -> Result<(), Refused> {
     let Some(board) = boards.first() else { return Ok(()) };
     if board.payload.product.is_exchange() && (board.payload.service_pack || changes_store(board.payload)) {
-        let rule = rule(board, "E03-BACKUP-AFTER", "E00-BACKUP-AFTER");
+        let of_extras = board.payload.product == Product::Exchange55 && board.payload.service_pack;
+        let rule = rule(board, ["E03-BACKUP-AFTER", "E00-BACKUP-AFTER", "E55-BACKUP-AFTER"]);
+        if of_extras {
+            ask(sheet, boards, EvidenceKind::ExtrasUpdated, "E55-EXTRAS")?;
+        }
         ask(sheet, boards, EvidenceKind::BackupAfter, rule)?;
     }
     Ok(())
@@ -108,6 +120,7 @@ fn title(kind: EvidenceKind) -> &'static str {
         EvidenceKind::TriedInTest => "Try the release in a test environment",
         EvidenceKind::ProtectionOff => "End antivirus and whatever else isn't needed",
         EvidenceKind::BackupAfter => "Full backup of all databases at the new version",
+        EvidenceKind::ExtrasUpdated => "Update the components that the service pack leaves alone",
     }
 }
 
@@ -116,6 +129,8 @@ fn instruction(boards: &[Board<'_>], kind: EvidenceKind) -> String {
     let nodes: Vec<&str> =
         boards.iter().flat_map(|board| board.seen.nodes.keys()).map(|n| n.as_str()).collect();
     let nodes = nodes.join(", ");
+    let language =
+        boards.first().and_then(|board| language(board.payload)).unwrap_or_else(|| "LANGUAGE".into());
     match kind {
         EvidenceKind::FullBackup => format!(
             "Make a full backup of all Exchange databases of {nodes}, and of the system state of these servers and of \
@@ -135,9 +150,28 @@ fn instruction(boards: &[Board<'_>], kind: EvidenceKind) -> String {
              programs, backup services, SNMP, monitoring programs, Performance Monitor. Keep a list of what you \
              stopped, to start it again afterwards."
         ),
+        EvidenceKind::ExtrasUpdated => format!(
+            "{release} leaves Mailbox Manager and the InterOrg replication tool as they are. Wherever on {nodes} one of \
+             them is installed, update it from the service pack's media, {language} being the folder of its language: \
+             Mailbox Manager by {language}\\SERVER\\SUPPORT\\MBMNGR\\SETUP\\I386\\SETUP.EXE, InterOrg by copying the \
+             files of {language}\\SERVER\\SUPPORT\\EXCHSYNC over the old ones, with its documentation beside it. The \
+             release notes say more, and what else has a set-up of its own. Where nothing of that is installed, say so."
+        ),
         EvidenceKind::BackupAfter => format!(
             "Make a full backup of all Exchange databases of {nodes} now. Online backups from before {release} can't \
              be restored to these servers any more. Then start again what was stopped for the install."
         ),
     }
+}
+
+/// The folder of the release's language, where the estate file names the place of its set-up:
+/// `...\JPN\SERVER\SETUP\I386\UPDATE.EXE`.
+fn language(payload: &Payload) -> Option<String> {
+    let Content::Media(media) = &payload.content else { return None };
+    let folders = |path: &str| path.split(['\\', '/']).map(str::to_owned).collect::<Vec<_>>();
+    media.iter().find_map(|file| {
+        let folders = folders(&file.path);
+        let server = folders.iter().position(|folder| folder.eq_ignore_ascii_case("server"))?;
+        folders.get(server.checked_sub(1)?).cloned()
+    })
 }

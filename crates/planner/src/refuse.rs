@@ -1,10 +1,10 @@
 //! What forbids a plan. Unknown is unsafe; every reason is told at once.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 
 use kaketsugi_estate::{
-    ClusterKind, Estate, GroupId, GroupSeen, GroupState, NodeState, Product, ResourceState, ServerId,
-    ServerSeen, Snapshot, TransportKind, Trouble,
+    ClusterKind, ClusterSeen, Estate, GroupId, GroupRole, GroupSeen, GroupState, NodeState, Product,
+    ResourceState, ServerId, ServerSeen, Snapshot, TransportKind, Trouble,
 };
 use kaketsugi_knowledge::{Build, Fit, Installed, releases};
 use kaketsugi_plan::{Finding, Payload};
@@ -14,7 +14,7 @@ pub(crate) fn findings(estate: &Estate, snapshot: &Snapshot, payload: &Payload) 
     let mut findings = Vec::new();
     servers(&mut findings, estate, snapshot, payload);
     half_by_hand(&mut findings, estate);
-    clusters(&mut findings, estate, snapshot);
+    clusters(&mut findings, estate, snapshot, payload);
     findings.extend(of_exchange_2000(snapshot, payload));
     findings
 }
@@ -170,7 +170,7 @@ fn half_by_hand(findings: &mut Vec<Finding>, estate: &Estate) {
     }
 }
 
-fn clusters(findings: &mut Vec<Finding>, estate: &Estate, snapshot: &Snapshot) {
+fn clusters(findings: &mut Vec<Finding>, estate: &Estate, snapshot: &Snapshot, payload: &Payload) {
     for (id, cluster) in &estate.clusters {
         let Some(seen) = snapshot.clusters.get(id) else {
             if cluster.kind == ClusterKind::StandAlone {
@@ -218,6 +218,7 @@ fn clusters(findings: &mut Vec<Finding>, estate: &Estate, snapshot: &Snapshot) {
             f.cites.push("VOTEQUORUM".into());
             findings.push(f);
         }
+        findings.extend(several_active(id.as_str(), seen, payload));
         for trouble in &seen.trouble {
             if *trouble == Trouble::FencingDisabled && estate.policy.allow_fencing_disabled {
                 continue;
@@ -225,7 +226,9 @@ fn clusters(findings: &mut Vec<Finding>, estate: &Estate, snapshot: &Snapshot) {
             findings.push(from_trouble(id.as_str(), trouble));
         }
         for (group, seen_group) in &seen.groups {
-            if seen.kind == ClusterKind::StandAlone && half_done(snapshot, seen_group) {
+            let in_place = seen.kind == ClusterKind::StandAlone
+                || payload.in_place && seen_group.role == GroupRole::Service;
+            if in_place && half_done(snapshot, seen_group) {
                 // Its installer has stopped what it carries; the plan completes that.
                 continue;
             }
@@ -257,6 +260,26 @@ fn clusters(findings: &mut Vec<Finding>, estate: &Estate, snapshot: &Snapshot) {
             }
         }
     }
+}
+
+/// Groups of users on several nodes of a cluster of Exchange 5.5: which of them is the active one couldn't be told.
+fn several_active(id: &str, seen: &ClusterSeen, payload: &Payload) -> Option<Finding> {
+    let serving = seen.groups.iter().filter(|(_, group)| group.role == GroupRole::Service);
+    let owners: BTreeMap<&ServerId, &GroupId> =
+        serving.filter_map(|(id, group)| Some((group.owner.as_ref()?, id))).collect();
+    if !payload.in_place || seen.kind != ClusterKind::Windows || owners.len() < 2 {
+        return None;
+    }
+    let each: Vec<String> = owners.iter().map(|(node, group)| format!("{group} on {node}")).collect();
+    let mut f = finding(
+        "cluster/several-active",
+        format!("{id}: several nodes carry groups: {}", each.join(", ")),
+        "Exchange 5.5 works on one node of a cluster, and set-up has to run there first: which one it is isn't told by the \
+         types of its resources",
+        "Move the other groups to the node that has the Exchange group for the time of the run, then plan again.",
+    );
+    f.cites.push("E55-CLU-ACTIVE-FIRST".into());
+    Some(f)
 }
 
 /// Services of a server that stands alone that start by themselves and don't run: what its users have could not be told

@@ -6,7 +6,7 @@ use kaketsugi_plan::{Action, Condition, Reason, ReasonKind};
 
 use crate::board::Board;
 use crate::sheet::{Draft, Sheet};
-use crate::{Refused, groups, nodes, order, standby};
+use crate::{Refused, groups, in_place, nodes, order, standby};
 
 /// Patches every node that isn't at the release, each while it carries nothing.
 pub(crate) fn roll(
@@ -31,6 +31,7 @@ pub(crate) fn roll(
             reasons.push(Reason { server: node.clone(), kind: ReasonKind::StaysInStandby });
         }
         match board.profile.drain {
+            Drain::MoveGroups if board.works_in_place(&node) => in_place::clear_the_way(sheet, board, &node)?,
             Drain::MoveGroups => groups::move_all_off(sheet, board, &node)?,
             Drain::Standby => standby::drain(sheet, board, &node)?,
             Drain::InPlace => {}
@@ -47,7 +48,11 @@ pub(crate) fn roll(
             }
         }
     }
-    groups::upgrade_in_place(sheet, board)
+    groups::upgrade_in_place(sheet, board)?;
+    for node in board.seen.nodes.keys() {
+        in_place::optimize(sheet, board, node)?;
+    }
+    Ok(())
 }
 
 /// What was found on a patched node can fail over to an old one until that is paused: before anything else.
@@ -55,8 +60,16 @@ pub(crate) fn hold_back(sheet: &mut Sheet, board: &mut Board<'_>) -> Result<(), 
     if board.to_do().is_empty() {
         return Ok(());
     }
+    for node in board.to_do() {
+        if board.begun_in_place(&node) {
+            // What else is there leaves first, because a paused node takes nothing.
+            in_place::clear_the_way(sheet, board, &node)?;
+        }
+    }
     for group in board.carried_over.clone() {
-        standby::hold_back(sheet, board, &group)?;
+        if board.owner.get(&group).is_some_and(|owner| board.patched.contains(owner)) {
+            standby::hold_back(sheet, board, &group)?;
+        }
     }
     Ok(())
 }

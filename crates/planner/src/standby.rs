@@ -58,12 +58,31 @@ pub(crate) fn drain(sheet: &mut Sheet, board: &mut Board<'_>, node: &ServerId) -
 /// Pauses the nodes with the older version that could be given a group: once the new store has upgraded its databases, no
 /// fail-over may bring them to an old one (E00-AP-STORE-UPGRADE).
 pub(crate) fn hold_back(sheet: &mut Sheet, board: &mut Board<'_>, group: &GroupId) -> Result<(), Refused> {
+    hold_back_but(sheet, board, group, None)
+}
+
+/// The same, before the node that has the group gets the new version where it stands (E55-CLU-ACTIVE-FIRST).
+pub(crate) fn hold_back_from(
+    sheet: &mut Sheet,
+    board: &mut Board<'_>,
+    group: &GroupId,
+    node: &ServerId,
+) -> Result<(), Refused> {
+    hold_back_but(sheet, board, group, Some(node))
+}
+
+fn hold_back_but(
+    sheet: &mut Sheet,
+    board: &mut Board<'_>,
+    group: &GroupId,
+    but: Option<&ServerId>,
+) -> Result<(), Refused> {
     if !board.opens_for_good() {
         return Ok(());
     }
     let out = board.out();
     for node in board.eligible(group) {
-        if !board.patched.contains(&node) && !out.contains(&node) {
+        if !board.patched.contains(&node) && !out.contains(&node) && Some(&node) != but {
             pause(sheet, board, &node)?;
         }
     }
@@ -85,7 +104,7 @@ fn pause(sheet: &mut Sheet, board: &mut Board<'_>, node: &ServerId) -> Result<()
         .requires(requires)
         .expects([Condition::NodeState { cluster, node: node.clone(), state: NodeState::Standby }])
         .expects(board.all_healthy())
-        .cites(rules::PAUSE)
+        .cites(rules::pause(board))
         .exposes(exposes)
         .recovery(Recovery::Redo)
         .takes(5, 120),
@@ -99,7 +118,7 @@ pub(crate) fn readmit(sheet: &mut Sheet, board: &mut Board<'_>, node: &ServerId)
     let were = board.owner.clone();
     let exposes = board.act(Some(&Command::Unstandby { cluster: cluster.clone(), node: node.clone() }))?;
     board.drained.remove(node);
-    let cites = if board.held_back.remove(node) { rules::PAUSE } else { &[] };
+    let cites = if board.held_back.remove(node) { rules::pause(board) } else { &[] };
     // Groups that the cluster brings back by itself, because they prefer this node.
     let (interrupts, moved) = moved_since(board, &were);
     let mut expects = vec![

@@ -5,7 +5,7 @@ mod testkit;
 use std::collections::BTreeSet;
 
 use kaketsugi_estate::{GroupState, ReleaseState, ResourceState, Role, ServerId, Waiver};
-use kaketsugi_plan::{Action, Condition, Phase, Plan};
+use kaketsugi_plan::{Action, Condition, Content, Media, Phase, Plan};
 use testkit::{Pacemaker, alone, exchange, id, together, transcript};
 
 const FRONT: &[Role] = &[Role::FrontEnd];
@@ -105,6 +105,51 @@ fn rules_are_those_of_the_version_and_of_small_business_servers() {
     assert!(cited(&of_2003).contains("E03-SBS"));
     let ordinary = plan(&alone(&[("EXCH1", &[])], "exchange-2003-sp2"));
     assert!(!cited(&ordinary).contains("E03-SBS"));
+}
+
+/// E55-ALONE, E55-PERFWIZ, E55-EXTRAS: no restart, and the optimizer after it.
+#[test]
+fn a_service_pack_of_exchange_5_5() {
+    let mut kit = alone(&[("EX55", &[])], "exchange-5.5-sp4");
+    let expected = "\
+attest/TriedInTest/1 | Try the release in a test environment
+E55-RELEASE-NOTES/ReleaseNotesRead/1 | Read the release notes
+E55-BACKUP/FullBackup/1 | Full backup of all databases and system states
+attest/ProtectionOff/1 | End antivirus and whatever else isn't needed
+E55-ALONE/EX55/1 | Install Exchange Server 5.5 Service Pack 4 on EX55  [EX55 Whole]
+verify/EX55/1 | Look that EX55 serves its users again
+E55-PERFWIZ/EX55/1 | Run the Performance Optimizer on EX55  [EX55 Whole]
+E55-EXTRAS/ExtrasUpdated/1 | Update the components that the service pack leaves alone
+E55-BACKUP-AFTER/BackupAfter/1 | Full backup of all databases at the new version
+verify/EX55/2 | Look that EX55 serves its users, at the version asked for
+verify/EX55/3 | Look that Exchange Server 5.5 Service Pack 4 is installed on EX55
+verify/cluster EX55/1 | Look that the services of EX55 start as before
+";
+    assert_eq!(transcript(&plan(&kit)), expected);
+    assert_eq!(plan(&kit).section, "KB 328839, Exchange Server 5.5, stand-alone servers");
+    // Somebody installed it by hand and left the optimizer out: that alone is done.
+    let seen = kit.snapshot.servers.get_mut(&id::<ServerId>("EX55")).unwrap();
+    seen.releases.insert(kit.payload.id.clone(), ReleaseState::Installed);
+    assert!(plan(&kit).steps.is_empty(), "nothing is left to do");
+    kit.snapshot.servers.get_mut(&id::<ServerId>("EX55")).unwrap().optimized = Some(false);
+    let left = plan(&kit);
+    assert_eq!(installs(&left), [""; 0]);
+    assert!(cited(&left).contains("E55-PERFWIZ") && cited(&left).contains("KB271824"), "{left:#?}");
+}
+
+#[test]
+fn small_business_servers_of_exchange_5_5_name_their_languages_folder() {
+    let mut kit = alone(&[("SBS1", &[Role::SmallBusinessServer])], "exchange-5.5-sp4");
+    let extras = |plan: &Plan| {
+        let step = plan.steps.iter().find(|s| s.cites.iter().any(|rule| rule == "E55-EXTRAS")).unwrap();
+        step.instruction.clone().unwrap()
+    };
+    assert!(cited(&plan(&kit)).contains("E55-SBS"));
+    assert!(extras(&plan(&kit)).contains(r"LANGUAGE\SERVER\SUPPORT\EXCHSYNC"), "nobody has said which");
+    let path = r"D:\SP4\JPN\SERVER\SETUP\I386\UPDATE.EXE";
+    kit.payload.content = Content::Media(vec![Media { path: path.into(), sha256: "0".repeat(64) }]);
+    let said = extras(&plan(&kit));
+    assert!(said.contains(r"JPN\SERVER\SUPPORT\MBMNGR\SETUP\I386\SETUP.EXE"), "{said}");
 }
 
 #[test]

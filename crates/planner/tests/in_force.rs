@@ -33,6 +33,8 @@ fn kits() -> Vec<Pacemaker> {
         kits.push(exchange(&["NODE1", "NODE2"], &[("EVS1", "NODE1")], release));
         kits.push(exchange(&["NODE1", "NODE2"], &[("EVS1", "NODE1"), ("EVS2", "NODE2")], release));
     }
+    kits.push(alone(&[("EX55", &[]), ("SBS1", small)], "exchange-5.5-sp4"));
+    kits.push(exchange(&["NODE1", "NODE2"], &[("EX", "NODE1")], "exchange-5.5-sp4"));
     kits
 }
 
@@ -55,7 +57,9 @@ fn refused() -> Vec<Pacemaker> {
     busy.snapshot.servers.values_mut().for_each(|s| s.installer_running = Some(true));
     let cluster = nowhere.snapshot.clusters.get_mut(&id::<kaketsugi_estate::ClusterId>("CLUS1")).unwrap();
     cluster.nodes.get_mut(&id::<kaketsugi_estate::ServerId>("NODE2")).unwrap().state = NodeState::Online;
-    vec![full, of_2000, busy, nowhere]
+    let two = [("EX", "NODE1"), ("SHARE", "NODE2")];
+    let two_active = exchange(&["NODE1", "NODE2"], &two, "exchange-5.5-sp4");
+    vec![full, of_2000, busy, nowhere, two_active]
 }
 
 fn observed() -> Places {

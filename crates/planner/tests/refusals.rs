@@ -180,6 +180,22 @@ fn a_virtual_server_of_exchange_2000() {
     }
 }
 
+/// Exchange 5.5 works on one node; a file share on the other one looks the same.
+#[test]
+fn two_active_nodes_of_exchange_5_5() {
+    let groups = [("EX", "NODE1"), ("SHARE", "NODE2")];
+    let kit = testkit::exchange(&["NODE1", "NODE2"], &groups, "exchange-5.5-sp4");
+    let refused = kaketsugi_planner::plan(&kit.estate, &kit.snapshot, &kit.payload).unwrap_err();
+    let [finding] = &refused.findings[..] else { panic!("{refused:?}") };
+    assert_eq!(
+        (finding.code.as_str(), &finding.cites[..]),
+        ("cluster/several-active", &["E55-CLU-ACTIVE-FIRST".to_owned()][..])
+    );
+    let together =
+        testkit::exchange(&["NODE1", "NODE2"], &[("EX", "NODE1"), ("SHARE", "NODE1")], "exchange-5.5-sp4");
+    kaketsugi_planner::plan(&together.estate, &together.snapshot, &together.payload).unwrap();
+}
+
 #[test]
 fn every_mistake_is_told_at_once() {
     let codes = refused(|kit| {

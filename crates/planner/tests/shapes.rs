@@ -2,8 +2,9 @@
 
 mod testkit;
 
+use kaketsugi_estate::{ReleaseState, ServerId};
 use kaketsugi_plan::{Action, Phase, Plan};
-use testkit::{Pacemaker, exchange, pacemaker};
+use testkit::{Pacemaker, exchange, id, pacemaker};
 
 fn plan(kit: &Pacemaker) -> Plan {
     kaketsugi_planner::plan(&kit.estate, &kit.snapshot, &kit.payload).unwrap()
@@ -26,6 +27,7 @@ fn body(plan: &Plan) -> String {
             Action::StopService { node, .. } => format!("stop {node}"),
             Action::StartService { node, .. } => format!("start {node}"),
             Action::Install { node, release } => format!("install {release} on {node}"),
+            Action::Optimize { node } => format!("optimize {node}"),
             Action::Restart { node } => format!("restart {node}"),
             Action::Soak { node, .. } => format!("soak {node}"),
             Action::Attest { .. }
@@ -137,6 +139,62 @@ fn groups_on_every_node() {
 fn two_plans_of_the_same_snapshot_are_the_same() {
     let kit = pacemaker(&["n1", "n2", "n3"], &[("mail", "n1")]);
     assert_eq!(plan(&kit).hash(), plan(&kit).hash());
+}
+
+#[test]
+fn exchange_5_5_active_first() {
+    // E55-CLU-ACTIVE-FIRST: the active node where its group is, once nothing else is there and no fail-over can take the
+    // group away; then the passive one, with its cluster service stopped; then the optimizer, where the group is.
+    let plan = plan(&exchange(&["NODE1", "NODE2"], &[("EX", "NODE1")], "exchange-5.5-sp4"));
+    insta::assert_snapshot!(body(&plan), @r"
+    move Cluster Group to NODE2
+    pause NODE2
+    install exchange-5.5-sp4 on NODE1
+    move Cluster Group to NODE1
+    soak NODE1
+    stop NODE2
+    install exchange-5.5-sp4 on NODE2
+    start NODE2
+    readmit NODE2
+    optimize NODE1
+    ");
+    assert_eq!(interruptions(&plan, "EX"), 2);
+    let install = plan.steps.iter().find(|s| matches!(s.action, Action::Install { .. })).unwrap();
+    for rule in ["E55-CLU-ACTIVE-FIRST", "E55-CLU-INTERRUPTION", "ALL-CLU-STORE", "ALL-SERVICES-STOP"] {
+        assert!(install.cites.iter().any(|cited| cited == rule), "{rule}: {:?}", install.cites);
+    }
+}
+
+/// Whatever the nodes are called, and from a state where one of them is done.
+#[test]
+fn exchange_5_5_from_half_way() {
+    let mut kit = exchange(&["NODE1", "NODE2"], &[("EX", "NODE2")], "exchange-5.5-sp4");
+    let order = |plan: &Plan| {
+        plan.steps
+            .iter()
+            .filter(|s| matches!(s.action, Action::Install { .. }))
+            .map(|s| s.action.node().unwrap().to_string())
+            .collect::<Vec<_>>()
+    };
+    assert_eq!(order(&plan(&kit)), ["NODE2", "NODE1"]);
+    let active = kit.snapshot.servers.get_mut(&id::<ServerId>("NODE2")).unwrap();
+    active.releases.insert(kit.payload.id.clone(), ReleaseState::Installed);
+    active.optimized = Some(false);
+    let half_way = plan(&kit);
+    insta::assert_snapshot!(body(&half_way), @r"
+    pause NODE1
+    move Cluster Group to NODE2
+    soak NODE2
+    stop NODE1
+    install exchange-5.5-sp4 on NODE1
+    start NODE1
+    readmit NODE1
+    optimize NODE2
+    ");
+    // Its set-up was cut off: it is completed where its group is, and before anything else.
+    let active = kit.snapshot.servers.get_mut(&id::<ServerId>("NODE2")).unwrap();
+    active.releases.insert(kit.payload.id.clone(), ReleaseState::Partial);
+    assert_eq!(order(&plan(&kit)), ["NODE2", "NODE1"]);
 }
 
 #[test]

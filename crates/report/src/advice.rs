@@ -71,6 +71,11 @@ pub(crate) fn advice(condition: &Condition, answer: Answer) -> String {
         Condition::Installed { node, release } => {
             format!("Look at the installer's log on {node}: {release} is not whole there.")
         }
+        Condition::Optimized { node } => {
+            format!(
+                "Run the Performance Optimizer on {node} to its end: its log is older than that of set-up."
+            )
+        }
         Condition::Staged { node, release } => {
             format!(
                 "See why the files of {release} are not whole on {node}: a full disk, or a digest that differs."

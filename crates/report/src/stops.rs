@@ -130,7 +130,7 @@ fn in_context(found: &Match) -> String {
 fn speaks_of(product: Product, diagnosis: &Diagnosis) -> bool {
     match product {
         Product::Debian => matches!(diagnosis.platform, Platform::Debian | Platform::Pacemaker),
-        Product::Exchange2003 | Product::Exchange2000 => {
+        Product::Exchange2003 | Product::Exchange2000 | Product::Exchange55 => {
             matches!(diagnosis.platform, Platform::Exchange | Platform::Windows)
         }
     }

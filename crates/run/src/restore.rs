@@ -4,7 +4,7 @@
 //! version allows that.
 
 use kaketsugi_estate::{
-    ClusterId, GroupId, GroupRole, NodeState, ReleaseId, ReleaseState, ServerId, Snapshot,
+    ClusterId, GroupId, GroupRole, NodeState, ReleaseId, ReleaseState, ServerId, ServerSeen, Snapshot,
 };
 use kaketsugi_plan::{Action, Answer, Condition, Step};
 
@@ -87,7 +87,13 @@ impl Run {
         if !payload.one_way || !self.plan.steps.iter().any(pauses) {
             return false;
         }
-        let new = |owner: &ServerId| seen.servers.get(owner).is_none_or(|found| found.has(&payload.id));
+        // Set-up that works where the group is may have written its data before it was cut off.
+        let begun = |found: &ServerSeen| {
+            payload.in_place && found.releases.get(&payload.id) == Some(&ReleaseState::Partial)
+        };
+        let new = |owner: &ServerId| {
+            seen.servers.get(owner).is_none_or(|found| found.has(&payload.id) || begun(found))
+        };
         let groups = seen.clusters.get(cluster).into_iter().flat_map(|found| found.groups.values());
         groups
             .filter(|group| group.role == GroupRole::Service)

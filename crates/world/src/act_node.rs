@@ -30,7 +30,7 @@ impl World {
         if begun_before && !facts.resumable && !agreed {
             harm.push(Harm::InstallerTwice { node: node.clone(), release: release.clone() });
         }
-        let in_place = self.stands_alone(node);
+        let in_place = self.stands_alone(node) || facts.in_place && self.has_groups(node);
         for group in self.carried_by(node).into_iter().filter(|_| !in_place) {
             harm.push(Harm::InstalledUnderGroup { node: node.clone(), group, release: release.clone() });
         }
@@ -51,11 +51,35 @@ impl World {
         if let Some(server) = self.server_mut(node) {
             server.installing = Some(release.clone());
             server.truth.releases.insert(release.clone(), ReleaseState::Partial);
+            // Set-up writes its log anew.
+            if facts.optimizer && server.truth.optimized.is_some() {
+                server.truth.optimized = Some(false);
+            }
         }
         if in_place && facts.stops_product {
             self.stop_product(node);
+            self.write_in_place(node, &facts, before == ReleaseState::Partial);
         }
         Ok(())
+    }
+
+    /// Starts the optimizer, which stops the product's services before it works.
+    pub(crate) fn begin_optimizer(&mut self, node: &ServerId) -> Result<(), Refusal> {
+        self.check_answers(node)?;
+        self.stop_product(node);
+        Ok(())
+    }
+
+    pub(crate) fn end_optimizer(&mut self, node: &ServerId) {
+        if let Some(server) = self.server_mut(node) {
+            server.truth.optimized = Some(true);
+        }
+    }
+
+    /// Whether a node has groups of users, started or not.
+    fn has_groups(&self, node: &ServerId) -> bool {
+        let mut groups = self.clusters.values().flat_map(|c| c.truth.groups.values());
+        groups.any(|g| g.role == GroupRole::Service && g.owner.as_ref() == Some(node))
     }
 
     /// Groups of users that are started, wholly or in part, on a node.

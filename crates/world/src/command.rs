@@ -46,6 +46,8 @@ pub enum Command {
     },
     /// `dpkg --configure -a`: brings what an interrupted package manager left behind into order.
     ConfigurePackages { node: ServerId },
+    /// Runs the product's optimizer on a node; it stops what serves users and starts it again.
+    Optimize { node: ServerId },
     /// Restarts a node.
     Restart { node: ServerId },
     /// Keeps other hands off a node: timers, unattended upgrades, failback.
@@ -137,6 +139,7 @@ impl World {
             Command::StopService { node }
             | Command::StartService { node }
             | Command::Stage { node, .. }
+            | Command::Optimize { node }
             | Command::Quiet { node }
             | Command::PutBack { node, .. }
             | Command::ConfigurePackages { node } => self.answers(node),
@@ -166,6 +169,7 @@ impl World {
             }
             Command::Install { node, release, agreed, .. } => self.begin_install(node, release, *agreed),
             Command::ConfigurePackages { node } => self.check_answers(node),
+            Command::Optimize { node } => self.begin_optimizer(node),
             Command::Restart { node } => self.begin_restart(node),
         }
     }
@@ -198,6 +202,7 @@ impl World {
                     server.interrupted = false;
                 }
             }
+            Command::Optimize { node } => self.end_optimizer(node),
             Command::Restart { node } => self.boot(node),
             Command::Quiet { node } => self.quiet(node),
             Command::PutBack { node, settings } => self.put_back(node, settings),
@@ -231,6 +236,7 @@ impl fmt::Display for Command {
             Self::Stage { node, release } => write!(f, "bring the files of {release} onto {node}"),
             Self::Install { node, release, .. } => write!(f, "install {release} on {node}"),
             Self::ConfigurePackages { node } => write!(f, "configure half-installed packages on {node}"),
+            Self::Optimize { node } => write!(f, "run the optimizer on {node}"),
             Self::Restart { node } => write!(f, "restart {node}"),
             Self::Quiet { node } => write!(f, "keep other hands off {node}"),
             Self::PutBack { node, .. } => write!(f, "put settings back on {node}"),

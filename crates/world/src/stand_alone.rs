@@ -8,9 +8,9 @@ use kaketsugi_estate::{
     ClusterId, ClusterKind, GroupRole, GroupSeen, ReleaseId, ReleaseState, ResourceState, ServerId,
 };
 
-use crate::World;
 use crate::pacemaker::refresh;
 use crate::state::Server;
+use crate::{ReleaseFacts, World};
 
 /// What serves users runs where and when it can.
 pub(crate) fn settle(world: &mut World, id: &ClusterId) {
@@ -90,11 +90,28 @@ impl World {
         }
     }
 
-    /// The product's services stop for an installer.
+    /// Set-up that works where the data is may be the first to write them as the new version does, however it ends. What
+    /// one that was cut off had left lying it starts at its end (`again`).
+    pub(crate) fn write_in_place(&mut self, node: &ServerId, facts: &ReleaseFacts, again: bool) {
+        let Some(id) = self.cluster_of(node).cloned() else { return };
+        let Some(cluster) = self.cluster_mut(&id) else { return };
+        for (name, group) in &cluster.truth.groups {
+            let here = group.role == GroupRole::Service && group.owner.as_ref() == Some(node);
+            let Some(hidden) = cluster.hidden.get_mut(name).filter(|_| here) else { continue };
+            hidden.written.extend(facts.one_way.then(|| facts.id.clone()));
+            if again {
+                hidden.wanted.extend(group.resources.iter().map(|r| r.id.clone()));
+            }
+        }
+    }
+
+    /// The product's services stop for a program that works in place.
     pub(crate) fn stop_product(&mut self, node: &ServerId) {
         let Some(id) = self.cluster_of(node).cloned() else { return };
         let Some(cluster) = self.cluster_mut(&id) else { return };
-        for group in cluster.truth.groups.values_mut() {
+        let here =
+            |group: &&mut GroupSeen| group.role == GroupRole::Service && group.owner.as_ref() == Some(node);
+        for group in cluster.truth.groups.values_mut().filter(here) {
             group.resources.iter_mut().for_each(|r| r.state = ResourceState::Offline);
             refresh(group);
         }

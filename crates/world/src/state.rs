@@ -81,6 +81,10 @@ pub struct ReleaseFacts {
     pub stops_product: bool,
     /// Whether servers of a pool may not serve together while some have it and some don't (E03-FE-TOGETHER).
     pub alike_in_pools: bool,
+    /// Whether it is installed where the product's group is, on a cluster (E55-CLU-ACTIVE-FIRST).
+    pub in_place: bool,
+    /// Whether the optimizer has to be run after it (E55-PERFWIZ).
+    pub optimizer: bool,
 }
 
 /// A server: what a probe on it would see, and what no probe sees.
@@ -220,10 +224,11 @@ impl Server {
             settings,
             lock,
             trouble,
+            optimized,
         } = truth;
         (power, cut_off, service, standby, maintenance, formed, lost, installing, interrupted).hash(state);
         (reached, unreached_why, version, releases, cluster_service).hash(state);
-        (restart_pending, installer_running, staged, settings, lock, trouble).hash(state);
+        (restart_pending, installer_running, staged, settings, lock, trouble, optimized).hash(state);
     }
 
     pub(crate) fn has(&self, release: &ReleaseId) -> bool {

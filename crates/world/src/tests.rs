@@ -108,6 +108,8 @@ fn release() -> ReleaseFacts {
         from_stage: true,
         stops_product: true,
         alike_in_pools: false,
+        in_place: false,
+        optimizer: false,
     }
 }
 
@@ -404,6 +406,57 @@ fn an_installer_works_in_place_where_nothing_takes_over() {
     assert_eq!(done.harm(), &BTreeSet::new());
     let version = done.observe().clusters[&id::<ClusterId>("c")].groups[&id::<GroupId>("n1")].version.clone();
     assert_eq!(version, in_place().build, "its own object is the installer's to write");
+}
+
+fn of_55() -> World {
+    let sp4 = ReleaseFacts { group_upgrade: false, in_place: true, optimizer: true, ..in_place() };
+    let mut seen = exchange();
+    seen.servers.values_mut().for_each(|server| server.optimized = Some(true));
+    World::with_releases(&seen, [sp4]).command(&Command::Stage { node: id("n1"), release: id("r") }).unwrap()
+}
+
+/// E55-CLU-ACTIVE-FIRST: the group is down while set-up is at work, and stays where it is.
+#[test]
+fn set_up_of_5_5_works_where_its_group_is() {
+    let [amid] = &of_55().midway(&install("n1"))[..] else { panic!("one state amid") };
+    assert_eq!((owner(amid, "EVS1"), state(amid, "EVS1")), (Some("n1".into()), GroupState::Offline));
+    let done = of_55().command(&install("n1")).unwrap();
+    assert_eq!((owner(&done, "EVS1"), state(&done, "EVS1")), (Some("n1".into()), GroupState::Online));
+    assert_eq!(done.harm(), &BTreeSet::new());
+    // Where nothing is, its cluster service has to be stopped.
+    let elsewhere = after(of_55(), &[Command::Stage { node: id("n2"), release: id("r") }, install("n2")]);
+    let wrong = |harm: &Harm| matches!(harm, Harm::InstalledInWrongService { .. });
+    assert!(elsewhere.harm().iter().any(wrong), "{:?}", elsewhere.harm());
+}
+
+/// Cut off, it lets the group start nowhere but on the other node, unless that one is paused.
+#[test]
+fn set_up_of_5_5_that_is_cut_off_lets_its_group_go_to_the_old_version() {
+    let halfway = of_55().mishap(&install("n1"), Mishap::FailsHalfway).unwrap();
+    assert_eq!(owner(&halfway, "EVS1").as_deref(), Some("n2"));
+    assert!(
+        halfway.harm().iter().any(|harm| matches!(harm, Harm::OlderOpened { .. })),
+        "{:?}",
+        halfway.harm()
+    );
+    let halfway = after(of_55(), &[standby("n2")]).mishap(&install("n1"), Mishap::FailsHalfway).unwrap();
+    assert_eq!(
+        (owner(&halfway, "EVS1").as_deref(), state(&halfway, "EVS1")),
+        (Some("n1"), GroupState::Failed)
+    );
+    assert_eq!(halfway.harm(), &BTreeSet::new());
+}
+
+#[test]
+fn the_optimizer_is_to_be_run_after_set_up() {
+    let optimized = |world: &World| world.observe().servers[&id::<ServerId>("n1")].optimized;
+    let done = of_55().command(&install("n1")).unwrap();
+    assert_eq!((optimized(&of_55()), optimized(&done)), (Some(true), Some(false)));
+    let run = Command::Optimize { node: id("n1") };
+    let [amid] = &done.midway(&run)[..] else { panic!("one state amid") };
+    assert_eq!((state(amid, "EVS1"), optimized(amid)), (GroupState::Offline, Some(false)));
+    let done = done.command(&run).unwrap();
+    assert_eq!((state(&done, "EVS1"), optimized(&done)), (GroupState::Online, Some(true)));
 }
 
 #[test]

@@ -115,7 +115,8 @@ fn can_start(
     // On a paused node what is online stays so, and nothing else can be brought online.
     let paused = world.server(node).is_some_and(|s| s.standby);
     let runs = group.owner.as_ref() == Some(node) && own.is_some_and(|r| r.state == ResourceState::Online);
-    !broken && (!paused || runs) && (kept || world.version_fits(group, node))
+    let held = group.role == GroupRole::Service && world.is_worked_on_in_place(node);
+    !broken && (!held || runs) && (!paused || runs) && (kept || world.version_fits(group, node))
 }
 
 /// Members that may take the group, first choice first.
@@ -179,6 +180,16 @@ fn failback<'a>(world: &World, mut nodes: impl Iterator<Item = &'a ServerId>, gr
 }
 
 impl World {
+    /// Whether a set-up that works where the group is (E55-CLU-ACTIVE-FIRST) holds its services down: until its end, also
+    /// when it was cut off. Our reading: files of two versions don't work together; what was found running all the same runs
+    /// until something stops it.
+    fn is_worked_on_in_place(&self, node: &ServerId) -> bool {
+        let in_place = |id| self.facts.releases.get(id).is_some_and(|facts| facts.in_place);
+        let Some(server) = self.server(node) else { return false };
+        let half_done = |(id, state): (_, &ReleaseState)| *state == ReleaseState::Partial && in_place(id);
+        server.installing.as_ref().is_some_and(in_place) || server.truth.releases.iter().any(half_done)
+    }
+
     /// Whether a virtual server's version in the directory is that of the node's binaries. A group without a version
     /// fits everywhere.
     pub(crate) fn version_fits(&self, group: &GroupSeen, node: &ServerId) -> bool {

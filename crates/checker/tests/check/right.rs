@@ -22,8 +22,8 @@ pub(crate) fn balanced(release: &str, out: &[&str]) -> Plan {
     kaketsugi_planner::plan(&kit.estate, &kit.snapshot, &kit.payload).unwrap()
 }
 
-/// A cluster of Exchange 2000, as the planner plans it: virtual servers with the nodes that have them.
-pub(crate) fn of_2000(nodes: &[&str], groups: &[(&str, &str)], release: &str) -> Plan {
+/// A cluster of Exchange, as the planner plans it: virtual servers with the nodes that have them.
+pub(crate) fn clustered(nodes: &[&str], groups: &[(&str, &str)], release: &str) -> Plan {
     let kit = planned::exchange(nodes, groups, release);
     kaketsugi_planner::plan(&kit.estate, &kit.snapshot, &kit.payload).unwrap()
 }
@@ -98,10 +98,45 @@ fn a_hotfix_of_exchange_2003() {
 
 /// E00-AP-PASSIVE-FIRST and E00-AA-CONSOLIDATE; nothing goes wrong when a node fails while the databases are upgraded.
 #[test]
+fn clusters_of_exchange_5_5() {
+    for owner in ["N1", "N2"] {
+        let plan = clustered(&["N1", "N2"], &[("EX", owner)], "exchange-5.5-sp4");
+        assert_eq!(kaketsugi_lint::lint(&plan), [], "{owner}");
+        let verdict = safe(&plan);
+        shows_enough(&verdict);
+        assert!(verdict.states > 9_000, "{}", verdict.states);
+    }
+}
+
+/// E55-CLU-ACTIVE-FIRST, begun by somebody else: the active node has it, or has it by half; or the optimizer is left.
+#[test]
+fn a_cluster_of_exchange_5_5_that_was_found_half_way() {
+    use kaketsugi_estate::ReleaseState::{Installed, Partial};
+    for (state, optimized) in [(Installed, true), (Installed, false), (Partial, false)] {
+        let mut kit = planned::exchange(&["N1", "N2"], &[("EX", "N1")], "exchange-5.5-sp4");
+        let active = kit.snapshot.servers.get_mut(&testkit::id("N1")).unwrap();
+        active.releases.insert(kit.payload.id.clone(), state);
+        active.optimized = Some(optimized);
+        if state == Partial {
+            // Set-up had taken it offline, and didn't come to bringing it online again.
+            let group = kit.snapshot.clusters.values_mut().find_map(|c| c.groups.get_mut(&testkit::id("EX")));
+            let group = group.unwrap();
+            group.state = kaketsugi_estate::GroupState::Offline;
+            group.resources.iter_mut().for_each(|r| r.state = kaketsugi_estate::ResourceState::Offline);
+        }
+        let plan = kaketsugi_planner::plan(&kit.estate, &kit.snapshot, &kit.payload).unwrap();
+        assert_eq!(kaketsugi_lint::lint(&plan), [], "{state:?}");
+        safe(&plan);
+        let runs_it = plan.steps.iter().any(|step| step.action.name() == "optimize");
+        assert_eq!(runs_it, !optimized, "{state:?}");
+    }
+}
+
+#[test]
 fn clusters_of_exchange_2000() {
     for release in ["exchange-2000-sp3", "exchange-2000-kb870540"] {
         for groups in [&[("EVS1", "N1")][..], &[("EVS1", "N1"), ("EVS2", "N2")]] {
-            let plan = of_2000(&["N1", "N2"], groups, release);
+            let plan = clustered(&["N1", "N2"], groups, release);
             assert_eq!(kaketsugi_lint::lint(&plan), [], "{release} {groups:?}");
             shows_enough(&safe(&plan));
         }
@@ -110,7 +145,7 @@ fn clusters_of_exchange_2000() {
 
 #[test]
 fn three_nodes_of_exchange_2000() {
-    let plan = of_2000(&["N1", "N2", "N3"], &[("EVS1", "N1"), ("EVS2", "N2")], "exchange-2000-sp3");
+    let plan = clustered(&["N1", "N2", "N3"], &[("EVS1", "N1"), ("EVS2", "N2")], "exchange-2000-sp3");
     assert_eq!(kaketsugi_lint::lint(&plan), []);
     shows_enough(&safe(&plan));
 }
@@ -148,7 +183,7 @@ fn a_cluster_of_exchange_2000_that_was_found_half_way() {
         testkit::shift(&mut late, install, 0);
         assert!(!check(&late, &Bounds::default()).is_safe(), "{nodes:?}");
     }
-    assert!(safe(&of_2000(&["N1", "N2"], &[("EVS1", "N1")], "exchange-2000-sp3")).found_so.is_empty());
+    assert!(safe(&clustered(&["N1", "N2"], &[("EVS1", "N1")], "exchange-2000-sp3")).found_so.is_empty());
 }
 
 /// A power cut amid a service pack: what needs no Exchange runs again, the store doesn't. And a hotfix that was cut off,
@@ -191,9 +226,13 @@ fn servers_of_a_pool() {
 
 #[test]
 fn servers_that_stand_alone() {
-    for release in
-        ["exchange-2003-sp2", "exchange-2003-kb916803", "exchange-2003-kb889528", "exchange-2000-sp3"]
-    {
+    for release in [
+        "exchange-2003-sp2",
+        "exchange-2003-kb916803",
+        "exchange-2003-kb889528",
+        "exchange-2000-sp3",
+        "exchange-5.5-sp4",
+    ] {
         shows_enough(&safe(&stand_alone(release)));
     }
 }
@@ -240,7 +279,8 @@ fn the_order_of_the_exploration_makes_no_difference() {
         testkit::debian(&["n1", "n2", "n3"], ServiceNeed::Either),
         stand_alone("exchange-2003-sp2"),
         balanced("exchange-2003-sp2", &[]),
-        of_2000(&["N1", "N2", "N3"], &[("EVS1", "N1"), ("EVS2", "N2")], "exchange-2000-sp3"),
+        clustered(&["N1", "N2", "N3"], &[("EVS1", "N1"), ("EVS2", "N2")], "exchange-2000-sp3"),
+        clustered(&["N1", "N2"], &[("EX", "N1")], "exchange-5.5-sp4"),
     ] {
         let verdict = safe(&plan);
         let depth_first = kaketsugi_checker::count_depth_first(&plan, &Bounds::default());
@@ -278,9 +318,11 @@ fn whatever_a_stopped_run_leaves_behind_can_be_planned_from() {
         stand_alone("exchange-2003-kb916803"),
         balanced("exchange-2003-sp2", &[]),
         balanced("exchange-2000-sp3", &[]),
-        of_2000(&["N1", "N2"], &[("EVS1", "N1")], "exchange-2000-sp3"),
-        of_2000(&["N1", "N2"], &[("EVS1", "N1"), ("EVS2", "N2")], "exchange-2000-sp3"),
-        of_2000(&["N1", "N2", "N3"], &[("EVS1", "N1"), ("EVS2", "N2")], "exchange-2000-sp3"),
+        clustered(&["N1", "N2"], &[("EVS1", "N1")], "exchange-2000-sp3"),
+        clustered(&["N1", "N2"], &[("EVS1", "N1"), ("EVS2", "N2")], "exchange-2000-sp3"),
+        clustered(&["N1", "N2", "N3"], &[("EVS1", "N1"), ("EVS2", "N2")], "exchange-2000-sp3"),
+        clustered(&["N1", "N2"], &[("EX", "N1")], "exchange-5.5-sp4"),
+        stand_alone("exchange-5.5-sp4"),
     ] {
         let replan = |now: &kaketsugi_estate::Snapshot| match kaketsugi_planner::plan(
             &plan.estate,

@@ -133,6 +133,8 @@ pub(crate) fn debian_with(nodes: &[&str], groups: &[&str], service: ServiceNeed)
         of_system: false,
         alike_in_pools: false,
         front_ends_first: false,
+        in_place: false,
+        optimizer: false,
         service,
         restart: RestartNeed::IfAsked,
         to_build: None,

@@ -177,6 +177,7 @@ impl Console {
             }
             Action::Drain { node, .. } => Instruction::Balance { node: node.to_string(), requests: false },
             Action::Readmit { node, .. } => Instruction::Balance { node: node.to_string(), requests: true },
+            Action::Optimize { node } => Instruction::Optimize { node: node.to_string() },
             Action::Restart { node } => Instruction::Restart { node: node.to_string() },
             Action::Attest { .. } => Instruction::Attest { what: step.title.clone() },
             _ => return None,

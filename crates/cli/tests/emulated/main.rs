@@ -24,6 +24,7 @@ mod kit;
 mod mishaps;
 #[cfg(unix)]
 mod of_2000;
+mod of_55;
 #[cfg(unix)]
 mod restores;
 #[cfg(unix)]

@@ -7,6 +7,6 @@ mod model;
 mod react;
 mod work;
 
-pub(crate) use model::{Cluster, GroupState, ResourceState};
+pub(crate) use model::{Cluster, GroupState, Resource, ResourceState};
 pub(crate) use react::{begin, node_left, power_cut, power_on, restart, start_service, stop_service};
 pub(crate) use work::{Busy, move_group, settle_group};

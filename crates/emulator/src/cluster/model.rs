@@ -66,7 +66,9 @@ pub(crate) enum GroupState {
 impl Cluster {
     pub(crate) fn new(spec: &EmulationSpec, directory: &mut Directory) -> Self {
         let mut this = Self { name: spec.cluster.clone(), groups: Vec::new(), resources: Vec::new() };
-        for server in spec.nodes.iter().filter(|node| !node.clustered) {
+        // Exchange 5.5 has a directory of its own, which nobody asks here.
+        let in_directory = |build: Build| product_of(build) != "exchange-5.5";
+        for server in spec.nodes.iter().filter(|node| !node.clustered && in_directory(node.build)) {
             directory.set(&server.name, server.build);
         }
         let mut disk = 'E';
@@ -74,8 +76,10 @@ impl Cluster {
             match &group.kind {
                 GroupKind::ClusterGroup => this.add_cluster_group(group),
                 GroupKind::Evs { directory: build, storage_groups } => {
-                    directory.set(&group.name, *build);
-                    directory.storage_groups.insert(group.name.clone(), *storage_groups);
+                    if in_directory(*build) {
+                        directory.set(&group.name, *build);
+                        directory.storage_groups.insert(group.name.clone(), *storage_groups);
+                    }
                     this.add_evs(group, product_of(*build), disk);
                     disk = char::from(disk as u8 + 1);
                 }

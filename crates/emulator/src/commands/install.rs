@@ -3,12 +3,13 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use super::Args;
 use super::services::running;
+use super::{Args, in_place};
 use crate::cluster::{ResourceState, restart};
 use crate::fault::FaultKind;
 use crate::node::{
-    EXCHANGE, EXCHANGE_SERVICES, Node, PENDING_RENAMES, SESSION_KEY, STOPPED_BY_INSTALLERS, VOLATILE_KEY,
+    EXCHANGE, EXCHANGE_SERVICES, Node, PENDING_RENAMES, SESSION_KEY, SETUP_LOG_55, STOPPED_BY_INSTALLERS,
+    VOLATILE_KEY,
 };
 use crate::registry::Data;
 use crate::shell::Shell;
@@ -58,7 +59,8 @@ pub(super) async fn hotfix(
 
 /// Set-up of a service pack, as a person carries it out. `Ok(true)`: it asks for a restart at its end.
 pub(crate) async fn console_set_up(shared: &Arc<Shared>, node: &str, package: &Package) -> Result<bool, u32> {
-    let log = "C:\\Exchange Server Setup Progress.log";
+    let of_55 = package.from.is_some_and(|build| product_of(build) == "exchange-5.5");
+    let log = if of_55 { SETUP_LOG_55 } else { "C:\\Exchange Server Setup Progress.log" };
     install(shared, node, package, log, None, "setup.exe").await
 }
 
@@ -91,6 +93,11 @@ async fn install(
         note_harm(&mut state, node, package);
         (pid, Ending { shared: shared.clone(), node: node.to_owned(), pid })
     };
+    let carries = in_place::carried(&shared.lock(), node);
+    let in_place = package.in_place && !carries.is_empty();
+    if in_place {
+        in_place::take_down(&mut shared.lock(), node);
+    }
     let stopped = stop_services(&mut shared.lock(), node, package);
     shared.pause(shared.timing.install / 2).await;
     half(&mut shared.lock(), node, package, fault.as_ref());
@@ -112,11 +119,16 @@ async fn install(
     }
     let restart = finish(found, package, log, fault);
     let (name, broken) = (found.name.clone(), found.durable.broken);
-    if let Some(build) = package.to.filter(|_| alone && !broken) {
+    let to = package.to.filter(|to| product_of(*to) != "exchange-5.5");
+    if let Some(build) = to.filter(|_| alone && !broken) {
         // Virtual servers are upgraded by a step of their own; a server's own object by its set-up.
         state.directory.set(&name, build);
     }
     state.look_at_pools();
+    drop(state);
+    if in_place {
+        in_place::bring_up(shared, node);
+    }
     Ok(restart)
 }
 
@@ -172,8 +184,13 @@ fn note_harm(state: &mut State, node: &str, package: &Package) {
         .filter(|g| state.cluster.of_group(&g.name).any(|r| r.state == ResourceState::Online))
         .map(|g| g.name.clone())
         .collect();
-    for group in carried {
+    let virtual_servers = in_place::carried(state, node);
+    let in_place = package.in_place && !virtual_servers.is_empty();
+    for group in carried.iter().filter(|group| !(in_place && virtual_servers.contains(group))) {
         state.harm.push(format!("{} was installed on {node} while it carried {group}", package.name));
+    }
+    if in_place {
+        return;
     }
     if state.node(node).is_some_and(|n| n.member() != crate::node::Member::Down) {
         state.harm.push(format!("{} was installed on {node} while its cluster service ran", package.name));

@@ -4,6 +4,7 @@ mod args;
 mod cluster;
 mod cluster_show;
 mod files;
+mod in_place;
 mod install;
 mod reg;
 mod script;
@@ -18,6 +19,7 @@ use crate::shell::Shell;
 use crate::spec::Program;
 
 pub(crate) use args::Args;
+pub(crate) use in_place::optimize;
 pub(crate) use install::console_set_up;
 pub(crate) use services::running;
 

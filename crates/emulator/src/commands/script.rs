@@ -67,6 +67,7 @@ fn answer(shell: &mut Shell, verb: &str, rest: &[&str]) -> u32 {
     match (verb, rest) {
         ("boot", []) => boot(shell),
         ("version", [path]) => version(shell, path),
+        ("newer", [path, than]) => newer(shell, path, than),
         ("processes", []) => processes(shell),
         ("qc" | "query", [name]) => service(shell, name, verb == "qc"),
         ("reg", [key]) => registry(shell, key, None),
@@ -110,6 +111,18 @@ fn version(shell: &Shell, path: &str) -> u32 {
             0
         }
     }
+}
+
+fn newer(shell: &Shell, path: &str, than: &str) -> u32 {
+    let state = shell.shared.lock();
+    let disk = state.node(&shell.node).map(|n| &n.durable.disk);
+    let written = |path: &str| Some(disk?.file(&Disk::normal("C:", path))?.written);
+    let answer = written(than).map(|than| written(path).is_some_and(|is| is > than));
+    drop(state);
+    if let Some(newer) = answer {
+        shell.print(&format!("Newer={}\r\n", u8::from(newer)));
+    }
+    0
 }
 
 fn processes(shell: &Shell) -> u32 {

@@ -38,6 +38,7 @@ fn known(state: &State, node: &str, name: &str) -> bool {
 /// The Exchange services that run are those whose resources are online here.
 const CARRIED: &[(&str, &str)] = &[
     ("msexchangesa", "Microsoft Exchange System Attendant"),
+    ("msexchangeds", "Microsoft Exchange Directory"),
     ("msexchangeis", "Microsoft Exchange Information Store"),
     ("msexchangemta", "Microsoft Exchange Message Transfer Agent"),
     ("resvc", "Microsoft Exchange Routing Service"),

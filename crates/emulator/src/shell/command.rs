@@ -120,7 +120,7 @@ impl Shell {
         // What came with Windows Server 2003; on it nobody needs a script for what these say.
         let newer = matches!(name, "reg" | "sc" | "wmic" | "tasklist" | "schtasks" | "shutdown");
         let there = match os {
-            Some(Os::Windows2000) => !newer,
+            Some(Os::Windows2000 | Os::WindowsNt4) => !newer,
             _ => name != "cscript",
         };
         (real && there && self.shared.table.knows(name)).then(|| commands::Known::Word(name.to_owned()))

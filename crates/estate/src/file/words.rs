@@ -19,6 +19,7 @@ pub(super) const PRODUCTS: Words<Product> = Words {
     known: &[
         ("exchange-2003", Product::Exchange2003),
         ("exchange-2000", Product::Exchange2000),
+        ("exchange-5.5", Product::Exchange55),
         ("debian", Product::Debian),
     ],
 };
@@ -26,7 +27,12 @@ pub(super) const PRODUCTS: Words<Product> = Words {
 pub(super) const SYSTEMS: Words<Os> = Words {
     what: "operating system",
     code: Code::UnknownOs,
-    known: &[("debian", Os::Debian), ("windows-2000", Os::Windows2000), ("windows-2003", Os::Windows2003)],
+    known: &[
+        ("debian", Os::Debian),
+        ("windows-nt4", Os::WindowsNt4),
+        ("windows-2000", Os::Windows2000),
+        ("windows-2003", Os::Windows2003),
+    ],
 };
 
 pub(super) const TRANSPORTS: Words<TransportKind> = Words {
@@ -65,6 +71,7 @@ pub(super) const EVIDENCE: Words<EvidenceKind> = Words {
         ("tried-in-test", EvidenceKind::TriedInTest),
         ("protection-off", EvidenceKind::ProtectionOff),
         ("backup-after", EvidenceKind::BackupAfter),
+        ("extras-updated", EvidenceKind::ExtrasUpdated),
     ],
 };
 

@@ -83,7 +83,8 @@ fn resources(walk: &Walk<'_>) -> Vec<Found> {
             // A group that was found taken offline for its upgrade is meant to be online as a whole; so is what an
             // installer that was cut off has stopped on a server that stands alone.
             let alone = walk.seen(cluster).is_some_and(|c| c.kind == ClusterKind::StandAlone);
-            let half_way = was(true).all(|r| r.kept_online) || alone && half_done(walk.plan, seen);
+            let half_way = was(true).all(|r| r.kept_online)
+                || (alone || walk.plan.payload.in_place) && half_done(walk.plan, seen);
             let new: Vec<_> = was(false).map(|r| &r.id).filter(|id| online.contains(id)).collect();
             if !half_way && !new.is_empty() {
                 found.push(Found::at(step, format!("in {group} it brings {} online", names(new))));
@@ -149,7 +150,7 @@ fn held_back(walk: &Walk<'_>, cluster: &ClusterId, node: &ServerId) -> bool {
         .groups
         .iter()
         .filter(|(key, group)| key.0 == cluster && is_product_group(walk.plan, group))
-        .any(|(_, group)| group.at.iter().any(|at| start.patched(at)));
+        .any(|(_, group)| group.upgraded || group.at.iter().any(|at| start.patched(at)));
     payload.one_way && !payload.group_upgrade && upgraded && !start.patched(node)
 }
 

@@ -5,8 +5,8 @@ use kaketsugi_knowledge::Force;
 use kaketsugi_plan::render::words;
 use kaketsugi_plan::{Action, Condition};
 
-use crate::objection::{Check, Cite, Found, for_2000};
-use crate::walk::Walk;
+use crate::objection::{Check, Cite, Found, for_55, for_2000};
+use crate::walk::{Moment, Walk};
 
 pub(super) const CHECKS: &[Check] = &[
     Check {
@@ -52,6 +52,13 @@ pub(super) const CHECKS: &[Check] = &[
         find: backup_after,
     },
     Check {
+        code: "evidence-extras",
+        asks: "After a service pack of Exchange 5.5 somebody sees to the components that it leaves alone.",
+        hint: "let a person attest that they are updated, or not installed, after the last server",
+        rule: Cite::NONE.and_55("E55-EXTRAS"),
+        find: extras,
+    },
+    Check {
         code: "evidence-never-comes",
         asks: "Evidence that a step asks for is there, or is attested before it.",
         hint: "let a person attest it before the step that needs it",
@@ -66,6 +73,7 @@ fn required(walk: &Walk<'_>, rule: &'static str) -> bool {
     let rule = match walk.plan.payload.product {
         Product::Exchange2003 => Some(rule),
         Product::Exchange2000 => for_2000(rule),
+        Product::Exchange55 => for_55(rule),
         Product::Debian => None,
     };
     rule.is_some_and(|rule| walk.force(rule) == Some(Force::Required))
@@ -124,17 +132,33 @@ fn tried(walk: &Walk<'_>) -> Vec<Found> {
 }
 
 fn backup_after(walk: &Walk<'_>) -> Vec<Found> {
-    let last = walk.last(|m| matches!(m.step.action, Action::Install { .. } | Action::UpgradeGroup { .. }));
-    let Some(last) = last.filter(|_| required(walk, "E03-BACKUP-AFTER")) else { return Vec::new() };
-    let done = walk.moments().any(|m| {
-        m.index > last.index
-            && matches!(m.step.action, Action::Attest { evidence: EvidenceKind::BackupAfter })
-    });
-    if done {
-        Vec::new()
-    } else {
-        vec![Found::plan(format!("nobody makes a full backup after {}", last.step.id))]
+    if !required(walk, "E03-BACKUP-AFTER") {
+        return Vec::new();
     }
+    let last = unattested(walk, EvidenceKind::BackupAfter);
+    last.map(|last| Found::plan(format!("nobody makes a full backup after {}", last.step.id)))
+        .into_iter()
+        .collect()
+}
+
+fn extras(walk: &Walk<'_>) -> Vec<Found> {
+    if walk.force("E55-EXTRAS").is_none() {
+        return Vec::new();
+    }
+    let last = unattested(walk, EvidenceKind::ExtrasUpdated);
+    last.map(|last| Found::plan(format!("nobody is asked for them after {}", last.step.id)))
+        .into_iter()
+        .collect()
+}
+
+/// The last change of versions, where nobody is asked for this evidence after it.
+fn unattested<'w, 'p>(walk: &'w Walk<'p>, wanted: EvidenceKind) -> Option<Moment<'w, 'p>> {
+    let last =
+        walk.last(|m| matches!(m.step.action, Action::Install { .. } | Action::UpgradeGroup { .. }))?;
+    let asked = walk.moments().any(|m| {
+        m.index > last.index && matches!(m.step.action, Action::Attest { evidence } if evidence == wanted)
+    });
+    (!asked).then_some(last)
 }
 
 fn never_comes(walk: &Walk<'_>) -> Vec<Found> {

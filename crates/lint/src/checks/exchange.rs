@@ -2,12 +2,12 @@
 
 use std::collections::BTreeSet;
 
-use kaketsugi_estate::{PoolId, Product, Role, ServerId};
+use kaketsugi_estate::{ClusterId, ClusterKind, PoolId, Product, Role, ServerId};
 use kaketsugi_plan::{Action, Condition};
 
 use crate::ledger::{Ledger, is_product_group};
 use crate::objection::{Check, Cite, Found};
-use crate::walk::{Walk, names};
+use crate::walk::{Moment, Walk, names};
 
 pub(super) const CHECKS: &[Check] = &[
     Check {
@@ -51,6 +51,20 @@ pub(super) const CHECKS: &[Check] = &[
         hint: "patch a passive node first; move virtual servers together where there is none",
         rule: Cite::NONE.and_2000("E00-AP-PASSIVE-FIRST"),
         find: passive_first,
+    },
+    Check {
+        code: "exchange-active-first",
+        asks: "In a cluster of Exchange 5.5 the active node is patched first, and its groups stay there until all nodes are done.",
+        hint: "install on the node that carries the Exchange group first, and move that only when all nodes are done",
+        rule: Cite::NONE.and_55("E55-CLU-ACTIVE-FIRST"),
+        find: active_first,
+    },
+    Check {
+        code: "exchange-optimizer",
+        asks: "After a service pack of Exchange 5.5 the Performance Optimizer is run wherever the product works.",
+        hint: "run it after the install, on the node that carries the Exchange group",
+        rule: Cite::NONE.and_55("E55-PERFWIZ"),
+        find: optimizer,
     },
     Check {
         code: "exchange-front-ends-first",
@@ -190,6 +204,61 @@ fn passive_first(walk: &Walk<'_>) -> Vec<Found> {
             .then(|| Found::at(m.step, format!("{node} was active, and {} passive", names(passive))))
     });
     early.collect()
+}
+
+fn active_first(walk: &Walk<'_>) -> Vec<Found> {
+    if walk.force("E55-CLU-ACTIVE-FIRST").is_none() {
+        return Vec::new();
+    }
+    let mut found = Vec::new();
+    let windows = |id: &&ClusterId| walk.seen(id).is_some_and(|seen| seen.kind == ClusterKind::Windows);
+    for cluster in walk.plan.snapshot.clusters.keys().filter(windows) {
+        let installs: Vec<_> =
+            walk.installs().filter(|(m, node)| m.before.cluster_of(node) == Some(cluster)).collect();
+        let (Some((first, node)), Some((last, _))) = (installs.first(), installs.last()) else { continue };
+        let books = first.before;
+        let active = |id: &ServerId| books.groups_on(id).any(|(_, g)| is_product_group(walk.plan, g));
+        let waiting: Vec<&ServerId> = books
+            .cluster_nodes(cluster)
+            .map(|(id, _)| id)
+            .filter(|id| active(id) && !books.patched(id))
+            .collect();
+        // What is there by half is completed first, whatever it carries.
+        let half_done = books.nodes.get(*node).is_some_and(|n| n.half_done);
+        if !active(node) && !half_done && !waiting.is_empty() {
+            found.push(Found::at(first.step, format!("{node} is passive, and {} active", names(waiting))));
+        }
+        for m in walk.moments().filter(|m| m.index < last.index && walk.plan.payload.service_pack) {
+            let Action::Move { cluster: c, group, .. } = &m.step.action else { continue };
+            let books = m.before.groups.get(&(c, group)).filter(|_| c == cluster);
+            if books.is_some_and(|g| is_product_group(walk.plan, g)) {
+                let message = format!("{group} would move before all nodes of {cluster} are done");
+                found.push(Found::at(m.step, message));
+            }
+        }
+    }
+    found
+}
+
+fn optimizer(walk: &Walk<'_>) -> Vec<Found> {
+    if walk.force("E55-PERFWIZ").is_none() {
+        return Vec::new();
+    }
+    let end = walk.end();
+    let works = end.nodes.keys().filter(|id| end.groups_on(id).any(|(_, g)| is_product_group(walk.plan, g)));
+    works
+        .filter(|id| {
+            let installed = walk.installs().filter(|(_, node)| node == *id).map(|(m, _)| m.index).next_back();
+            let seen = walk.plan.snapshot.servers.get(**id);
+            let left_out = seen.is_some_and(|seen| seen.optimized == Some(false) && seen.reached);
+            let run = |m: &Moment<'_, '_>| {
+                matches!(&m.step.action, Action::Optimize { node } if node == **id)
+                    && installed.is_none_or(|at| m.index > at)
+            };
+            (installed.is_some() || left_out) && walk.first(run).is_none()
+        })
+        .map(|id| Found::plan(format!("nobody runs it on {id}")))
+        .collect()
 }
 
 fn front_ends_first(walk: &Walk<'_>) -> Vec<Found> {

@@ -6,7 +6,7 @@ use kaketsugi_estate::{ReleaseState, ServerId};
 use kaketsugi_knowledge::{Fit, Installed};
 use kaketsugi_plan::{Action, Payload, ServiceNeed};
 
-use crate::ledger::Service;
+use crate::ledger::{Group, Service, is_product_group};
 use crate::objection::{Check, Cite, Found};
 use crate::walk::{Moment, Walk, has_files, names};
 
@@ -93,7 +93,10 @@ pub(super) const CHECKS: &[Check] = &[
 fn on_carrier(walk: &Walk<'_>) -> Vec<Found> {
     let mut found = Vec::new();
     for (m, node, release) in walk.all_installs().filter(|(m, node, _)| m.before.cluster_of(node).is_some()) {
-        let groups: Vec<_> = m.before.groups_on(node).map(|((_, group), _)| group).collect();
+        // Where it works in place, the product's own groups stay.
+        let stays = |group: &Group<'_>| m.works_in_place(node) && is_product_group(walk.plan, group);
+        let groups: Vec<_> =
+            m.before.groups_on(node).filter(|(_, g)| !stays(g)).map(|((_, group), _)| group).collect();
         if !groups.is_empty() {
             found.push(Found::at(
                 m.step,
@@ -108,7 +111,11 @@ fn service_state(walk: &Walk<'_>) -> Vec<Found> {
     let mut found = Vec::new();
     for (m, node, release) in walk.all_installs() {
         let Some(books) = m.before.nodes.get(node).filter(|n| n.cluster.is_some()) else { continue };
-        let why = match (walk.plan.payload.find(release).map(|p| p.service), books.service) {
+        let need = match m.works_in_place(node) {
+            true => Some(ServiceNeed::Running),
+            false => walk.plan.payload.find(release).map(|p| p.service),
+        };
+        let why = match (need, books.service) {
             (Some(ServiceNeed::Stopped), Service::Running | Service::Starting) => {
                 "has to be stopped, and may run"
             }
@@ -172,17 +179,23 @@ fn late(walk: &Walk<'_>, kind: impl Fn(&Action) -> bool) -> Vec<Found> {
     found
 }
 
-/// Whether a step takes a node or a group out, for however short a time.
+/// Whether a step takes a node or a group of users out, for however short a time.
 pub(super) fn takes_something_out(m: &Moment<'_, '_>) -> bool {
-    matches!(
-        m.step.action,
-        Action::Drain { .. }
-            | Action::Move { .. }
-            | Action::TakeOffline { .. }
-            | Action::StopService { .. }
-            | Action::Install { .. }
-            | Action::Restart { .. }
-    )
+    match &m.step.action {
+        // Users notice nothing of the quorum's moves.
+        Action::Move { cluster, group, .. } => {
+            m.before.groups.get(&(cluster, group)).is_none_or(Group::serves_users)
+        }
+        action => matches!(
+            action,
+            Action::Drain { .. }
+                | Action::TakeOffline { .. }
+                | Action::StopService { .. }
+                | Action::Install { .. }
+                | Action::Optimize { .. }
+                | Action::Restart { .. }
+        ),
+    }
 }
 
 fn not_quiet(walk: &Walk<'_>) -> Vec<Found> {
@@ -213,6 +226,7 @@ fn first(walk: &Walk<'_>) -> Vec<Found> {
         let frozen = walk.plan.payload.first.iter().map(|p| p.id.as_str().to_owned());
         let os = walk.plan.estate.servers.get(node).and_then(|s| match s.os {
             kaketsugi_estate::Os::Windows2003 => Some("windows-2003"),
+            kaketsugi_estate::Os::WindowsNt4 => Some("windows-nt4"),
             kaketsugi_estate::Os::Windows2000 => Some("windows-2000"),
             kaketsugi_estate::Os::Debian => None,
         });

@@ -122,6 +122,9 @@ fn proofs<'p>(walk: &Walk<'p>, action: &'p Action) -> Vec<Wanted<'p>> {
             "the release is whole",
             move |c| matches!(c, C::Installed { node: n, release: r } if n == node && r == release),
         )],
+        Action::Optimize { node } => {
+            vec![want("the optimizer was run", move |c| matches!(c, C::Optimized { node: n } if n == node))]
+        }
         Action::Restart { node } => {
             let anew = want(
                 "the node has started anew",
@@ -173,13 +176,23 @@ fn needs<'p>(walk: &Walk<'p>, m: &Moment<'_, 'p>) -> Vec<Wanted<'p>> {
                     move |c| matches!(c, C::Staged { node: n, release: r } if n == node && r == release),
                 ));
             }
-            if clustered(node) {
+            let in_place = m.works_in_place(node);
+            if in_place {
+                let owned = |(key, _): (crate::ledger::Key<'p>, _)| {
+                    want(
+                        "the groups that stay there are there",
+                        move |c| matches!(c, C::Owner { group, node: n, .. } if group == key.1 && n == node),
+                    )
+                };
+                wanted.extend(m.before.groups_on(node).map(owned));
+            } else if clustered(node) {
                 wanted.push(empty(node));
             }
             if m.before.nodes.get(node).is_some_and(|n| n.pool.is_some()) {
                 wanted.push(out(node));
             }
             let running = match walk.plan.payload.find(release).map(|p| p.service) {
+                _ if in_place => Some(true),
                 Some(ServiceNeed::Stopped) => Some(false),
                 Some(ServiceNeed::Running) => Some(true),
                 Some(ServiceNeed::Either) | None => None,

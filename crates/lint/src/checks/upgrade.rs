@@ -75,7 +75,7 @@ pub(super) const CHECKS: &[Check] = &[
         code: "upgrade-way-back",
         asks: "No fail-over can bring what a newer version has opened to a node with an older one.",
         hint: "pause the nodes that aren't patched before the group comes online on one that is",
-        rule: Cite::NONE.and_2000("E00-AP-STORE-UPGRADE"),
+        rule: Cite::NONE.and_2000("E00-AP-STORE-UPGRADE").and_55("E55-CLU-ACTIVE-FIRST"),
         find: way_back,
     },
 ];

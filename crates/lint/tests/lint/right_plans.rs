@@ -23,6 +23,11 @@ fn exchange_2000_service_pack_on_two_nodes() {
 }
 
 #[test]
+fn exchange_5_5_service_pack_on_two_nodes() {
+    assert_eq!(said(&kit::of_55()), "");
+}
+
+#[test]
 fn exchange_2003_on_servers_that_stand_alone() {
     assert_eq!(said(&kit::alone()), "");
 }
@@ -35,7 +40,14 @@ fn a_server_that_stands_alone_whose_installer_was_cut_off() {
 
 #[test]
 fn no_step_that_changes_something_can_be_left_out_unseen() {
-    for right in [kit::three_nodes(), kit::service_pack(), kit::hotfix_plan(), kit::of_2000(), kit::alone()] {
+    for right in [
+        kit::three_nodes(),
+        kit::service_pack(),
+        kit::hotfix_plan(),
+        kit::of_2000(),
+        kit::of_55(),
+        kit::alone(),
+    ] {
         for step in right.steps.iter().filter(|s| !s.action.only_looks()) {
             let mut plan = right.clone();
             kit::remove(&mut plan, step.id.as_str());
@@ -46,7 +58,14 @@ fn no_step_that_changes_something_can_be_left_out_unseen() {
 
 #[test]
 fn no_condition_before_a_step_can_be_left_out_unseen() {
-    for right in [kit::three_nodes(), kit::service_pack(), kit::hotfix_plan(), kit::of_2000(), kit::alone()] {
+    for right in [
+        kit::three_nodes(),
+        kit::service_pack(),
+        kit::hotfix_plan(),
+        kit::of_2000(),
+        kit::of_55(),
+        kit::alone(),
+    ] {
         for step in &right.steps {
             for (index, condition) in step.requires.iter().enumerate() {
                 let mut plan = right.clone();

@@ -140,6 +140,7 @@ pub fn evidence(kind: EvidenceKind) -> &'static str {
         EvidenceKind::TriedInTest => "release tried in a test environment",
         EvidenceKind::ProtectionOff => "antivirus and unneeded services ended",
         EvidenceKind::BackupAfter => "full backup after the service pack",
+        EvidenceKind::ExtrasUpdated => "components updated that the service pack leaves alone",
     }
 }
 
@@ -202,6 +203,7 @@ pub fn purpose(plan: &Plan, action: &Action) -> &'static str {
         Action::StopService { .. } => "The node leaves its cluster in good order before it is worked on.",
         Action::StartService { .. } => "The node must be a member again before anything can go there.",
         Action::Install { .. } => "This is what the run is for.",
+        Action::Optimize { .. } => "Each service pack brings a new optimizer, and new things for it to set.",
         Action::Restart { .. } => "What was installed takes effect only when the node starts anew.",
         Action::Soak { .. } => {
             "What is wrong with the release should show here, while an unpatched node is left."
@@ -256,6 +258,10 @@ pub fn reason(kind: &ReasonKind, last: bool) -> String {
         ReasonKind::FewestGroups { groups } => {
             format!("Of the servers that are left it carries the fewest groups: {}.", names(groups))
         }
+        ReasonKind::ActiveFirst { groups } => format!(
+            "It carries {}, which stays there while set-up works: the active node comes first.",
+            names(groups)
+        ),
         ReasonKind::AlreadyInstalled => "The release is there already: nothing is installed.".into(),
         ReasonKind::OneAtATime { after } => format!("It waits for {after}: only one node is out at a time."),
         ReasonKind::NeedsPatchedNode { node } => {

@@ -129,6 +129,8 @@ pub(crate) fn pacemaker(nodes: &[&str], groups: &[(&str, &str)]) -> Pacemaker {
         of_system: false,
         alike_in_pools: false,
         front_ends_first: false,
+        in_place: false,
+        optimizer: false,
         service: ServiceNeed::Either,
         restart: RestartNeed::IfAsked,
         to_build: None,
@@ -145,6 +147,7 @@ pub(crate) fn pacemaker(nodes: &[&str], groups: &[(&str, &str)]) -> Pacemaker {
 fn platform(release: &kaketsugi_knowledge::Release) -> (Product, Os) {
     match release.product.as_str() {
         "exchange-2000" => (Product::Exchange2000, Os::Windows2000),
+        "exchange-5.5" => (Product::Exchange55, Os::WindowsNt4),
         _ => (Product::Exchange2003, Os::Windows2003),
     }
 }
@@ -176,7 +179,7 @@ pub(crate) fn exchange(nodes: &[&str], groups: &[(&str, &str)], release: &str) -
     // Of 2003 Service Pack 1, or what the release needs where that is more.
     let old = release.from.at_least;
     let version = match product {
-        Product::Exchange2000 => old.to_string(),
+        Product::Exchange2000 | Product::Exchange55 => old.to_string(),
         _ => old.max(kaketsugi_knowledge::Build::new(6, 5, 7226, 6)).to_string(),
     };
     let profile = kaketsugi_knowledge::profiles().get(product.as_str(), ClusterKind::Windows).unwrap();
@@ -221,6 +224,7 @@ pub(crate) fn exchange(nodes: &[&str], groups: &[(&str, &str)], release: &str) -
         nodes.iter().map(|n| (id(n), seen(payload.id.as_str(), ReleaseState::Absent))).collect();
     for server in servers.values_mut() {
         server.version = Some(version.clone());
+        server.optimized = (product == Product::Exchange55).then_some(true);
         server.settings = BTreeMap::from([(Setting::Failback(id(groups[0].0)), Some("0".into()))]);
         for first in &payload.first {
             server.releases.insert(first.id.clone(), ReleaseState::Installed);
@@ -288,6 +292,7 @@ pub(crate) fn alone(servers: &[(&str, &[Role])], release: &str) -> Pacemaker {
         let seen = kit.snapshot.servers.get_mut(&id::<ServerId>(name)).unwrap();
         (seen.version, seen.cluster_service) = (Some(version.clone()), None);
         seen.settings = BTreeMap::new();
+        seen.optimized = (product == Product::Exchange55).then_some(true);
         seen.releases = BTreeMap::from([(kit.payload.id.clone(), ReleaseState::Absent)]);
         seen.releases.extend(kit.payload.first.iter().map(|f| (f.id.clone(), ReleaseState::Installed)));
     }

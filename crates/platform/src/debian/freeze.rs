@@ -189,6 +189,8 @@ fn payload(
         of_system: false,
         alike_in_pools: false,
         front_ends_first: false,
+        in_place: false,
+        optimizer: false,
         service: if touches_stack { ServiceNeed::Stopped } else { ServiceNeed::Either },
         restart: match policy.restart {
             RestartPolicy::IfAsked => RestartNeed::IfAsked,

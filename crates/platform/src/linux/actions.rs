@@ -39,6 +39,7 @@ pub(super) fn node_of(action: &Action) -> Result<&ServerId, Error> {
         | Action::Soak { .. }
         | Action::Verify { .. }
         | Action::Pause { .. }
+        | Action::Optimize { .. }
         | Action::TakeOffline { .. }
         | Action::UpgradeGroup { .. }
         | Action::BringOnline { .. } => {

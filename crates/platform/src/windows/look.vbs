@@ -1,5 +1,5 @@
 ' Answers for servers without reg, sc, wmic, tasklist, schtasks and shutdown (Windows 2000), in the form of those:
-'   boot | version FILE | processes | qc SERVICE | query SERVICE | reg KEY [/v VALUE]
+'   boot | version FILE | newer FILE THAN | processes | qc SERVICE | query SERVICE | reg KEY [/v VALUE]
 ' These change something: config SERVICE auto|demand|disabled, begin COMMAND, restart SECONDS.
 ' Exit codes: 0; 1 no such key or value; 5, 1055, 1072 as Win32 has them; 70 no answer was to be had;
 ' 87 not one of these; 1060 no such service. Not zero: what was printed isn't an answer.
@@ -32,6 +32,7 @@ Function Answer(words)
   Select Case words.Count & " " & verb
     Case "1 boot": Answer = Boot()
     Case "2 version": Answer = Version(words(1))
+    Case "3 newer": Answer = Newer(words(1), words(2))
     Case "1 processes": Answer = Processes()
     Case "2 qc": Answer = Service(words(1), True)
     Case "2 query": Answer = Service(words(1), False)
@@ -127,6 +128,19 @@ Function Version(path)
     If Not file Is Nothing Then number = file.Version
   End If
   Say "Version=" & number
+End Function
+
+' Whether one file was written after another; nothing is said where that other one isn't there.
+Function Newer(path, than)
+  Dim files, is_newer
+  Newer = 0
+  Set files = CreateObject("Scripting.FileSystemObject")
+  If Not files.FileExists(than) Then Exit Function
+  is_newer = 0
+  If files.FileExists(path) Then
+    If files.GetFile(path).DateLastModified > files.GetFile(than).DateLastModified Then is_newer = 1
+  End If
+  Say "Newer=" & is_newer
 End Function
 
 Function Processes()

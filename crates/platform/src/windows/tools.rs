@@ -2,7 +2,8 @@
 //!
 //! Windows Server 2003 has `reg`, `sc`, `wmic`, `tasklist`, `schtasks` and `shutdown`. Windows 2000 has none of them, and has
 //! the Windows Script Host and WMI instead: a script of ours, `look.vbs`, gives the same answers in the same form, so that
-//! whatever reads them needn't know which Windows it was. It is written onto the server by the first look.
+//! whatever reads them needn't know which Windows it was. It is written onto the server by the first look. Windows NT 4.0 has
+//! neither; both are there for it from Microsoft (Script Host 5.6, WMI 1.5), and without them its answers can't be had.
 
 use std::sync::LazyLock;
 
@@ -29,14 +30,14 @@ const END: &str = "This line ends the script";
 pub(super) enum Tools {
     /// Those that came with Windows Server 2003.
     Shipped,
-    /// The script, on Windows 2000.
+    /// The script, on Windows 2000 and NT 4.0.
     Script,
 }
 
 impl Tools {
     pub(super) fn of(os: Os) -> Self {
         match os {
-            Os::Windows2000 => Self::Script,
+            Os::WindowsNt4 | Os::Windows2000 => Self::Script,
             Os::Windows2003 | Os::Debian => Self::Shipped,
         }
     }
@@ -69,6 +70,12 @@ impl Tools {
             || format!("wmic datafile where name=\"{}\" get version /value", path.replace('\\', "\\\\")),
             || format!("version \"{path}\""),
         )
+    }
+
+    /// `Newer=1` where the first file was written after the second, `Newer=0` where it wasn't or isn't there; nothing where the
+    /// second isn't there. By their paths without quotes. None: its tools can't say.
+    pub(super) fn newer(self, file: &str, than: &str) -> Option<String> {
+        (self == Self::Script).then(|| self.choose(String::new, || format!("newer \"{file}\" \"{than}\"")))
     }
 
     /// A line for each process, which begins with its name in quotes.
@@ -144,6 +151,7 @@ mod tests {
         for line in [
             tools.boot(),
             tools.file_version("C:\\x"),
+            tools.newer("C:\\x", "C:\\y").unwrap(),
             tools.processes(),
             tools.service_configured("x"),
             tools.service_state("x"),

@@ -262,6 +262,8 @@ pub(crate) fn no_payload() -> Payload {
         of_system: false,
         alike_in_pools: false,
         front_ends_first: false,
+        in_place: false,
+        optimizer: false,
         service: kaketsugi_plan::ServiceNeed::Either,
         restart: kaketsugi_plan::RestartNeed::Never,
         to_build: None,

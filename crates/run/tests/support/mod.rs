@@ -32,14 +32,25 @@ pub fn exchange() -> Arc<Plan> {
     Arc::new(kaketsugi_planner::plan(&kit.estate, &kit.snapshot, &kit.payload).expect("a plan"))
 }
 
+/// Two Exchange 5.5 nodes and Service Pack 4.
+pub fn exchange_55() -> Arc<Plan> {
+    let kit = testkit::exchange(&["NODE1", "NODE2"], &[("EX", "NODE1")], "exchange-5.5-sp4");
+    Arc::new(kaketsugi_planner::plan(&kit.estate, &kit.snapshot, &kit.payload).expect("a plan"))
+}
+
 /// Two Exchange 2000 nodes and Service Pack 3.
 pub fn exchange_2000() -> Arc<Plan> {
     let kit = testkit::exchange(&["NODE1", "NODE2"], &[("EVS1", "NODE1")], "exchange-2000-sp3");
     Arc::new(kaketsugi_planner::plan(&kit.estate, &kit.snapshot, &kit.payload).expect("a plan"))
 }
 
-pub fn plans() -> [(&'static str, Arc<Plan>); 3] {
-    [("pacemaker", pacemaker()), ("exchange", exchange()), ("exchange-2000", exchange_2000())]
+pub fn plans() -> [(&'static str, Arc<Plan>); 4] {
+    [
+        ("pacemaker", pacemaker()),
+        ("exchange", exchange()),
+        ("exchange-2000", exchange_2000()),
+        ("exchange-5.5", exchange_55()),
+    ]
 }
 
 /// The step of that id.

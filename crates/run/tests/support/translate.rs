@@ -25,6 +25,8 @@ fn releases(payload: &Payload) -> Vec<ReleaseFacts> {
         from_stage: !matches!(&p.content, Content::Media(media) if media.is_empty()),
         stops_product: !p.of_system,
         alike_in_pools: p.alike_in_pools,
+        in_place: p.in_place,
+        optimizer: p.optimizer,
     };
     payload.first.iter().map(facts).chain([facts(payload)]).collect()
 }
@@ -79,6 +81,7 @@ pub fn commands(plan: &Plan, step: &Step, attempt: u32, start: &Baseline) -> Vec
             }
             install
         }
+        Action::Optimize { node } => Command::Optimize { node: node.clone() },
         Action::Restart { node } => Command::Restart { node: node.clone() },
         Action::PutBack { node } => {
             let settings = start.settings.get(node).cloned().unwrap_or_else(BTreeMap::new);

@@ -6,7 +6,7 @@ use kaketsugi_plan::{Action, Condition, RestartNeed, ServiceNeed};
 use kaketsugi_world::{Harm, UpgradeFlaw};
 
 use super::{found, found_beside_exposures, harm, service_pack, three};
-use crate::right::of_2000;
+use crate::right::clustered;
 use crate::testkit::{careless, debian, exchange, find, id, remove, shift};
 
 #[test]
@@ -187,7 +187,7 @@ fn failback_that_is_not_switched_off() {
 /// Without the pause the failure of the patched node brings upgraded databases back to the old store.
 #[test]
 fn databases_of_2000_that_a_fail_over_brings_back() {
-    let mut plan = of_2000(&["N1", "N2"], &[("EVS1", "N1")], "exchange-2000-sp3");
+    let mut plan = clustered(&["N1", "N2"], &[("EVS1", "N1")], "exchange-2000-sp3");
     let pause = find(&plan, "pause", "N1");
     remove(&mut plan, pause);
     let readmit = find(&plan, "readmit", "N1");
@@ -196,4 +196,31 @@ fn databases_of_2000_that_a_fail_over_brings_back() {
     plan.steps.iter_mut().for_each(|step| step.expects.retain(|c| !paused(c)));
     let trace = found_beside_exposures(&mut plan, "upgrade-way-back");
     assert!(matches!(harm(&trace), Harm::OlderOpened { .. }), "{trace}");
+}
+
+/// Without the pause a fail-over brings what set-up has begun to change to the older version; with the passive node first it
+/// does even without a fault.
+#[test]
+fn a_group_of_5_5_that_a_fail_over_takes_to_the_old_version() {
+    let mut plan = clustered(&["N1", "N2"], &[("EX", "N1")], "exchange-5.5-sp4");
+    for name in ["pause", "readmit"] {
+        let step = find(&plan, name, "N2");
+        remove(&mut plan, step);
+    }
+    let paused = |c: &Condition| matches!(c, Condition::NodeState { state: NodeState::Standby, .. });
+    for step in &mut plan.steps {
+        step.expects.retain(|c| !paused(c));
+        step.requires.retain(|c| !paused(c));
+    }
+    let trace = found_beside_exposures(&mut plan, "upgrade-way-back");
+    assert!(matches!(harm(&trace), Harm::OlderOpened { .. }), "{trace}");
+}
+
+/// Set-up that doesn't know clusters isn't run where users are.
+#[test]
+fn an_installer_that_does_not_work_in_place() {
+    let mut plan = clustered(&["N1", "N2"], &[("EX", "N1")], "exchange-5.5-sp4");
+    plan.payload.in_place = false;
+    let trace = found(&plan, "install-on-carrier");
+    assert!(matches!(harm(&trace), Harm::InstalledUnderGroup { .. }), "{trace}");
 }

@@ -5,6 +5,7 @@
 mod alone;
 mod estates;
 mod of_2000;
+mod of_55;
 mod script;
 
 use kaketsugi_estate::{EvidenceKind, ReleaseState};
@@ -12,6 +13,7 @@ use kaketsugi_plan::{Plan, Step};
 
 pub(crate) use alone::{alone, alone_half_done, balanced};
 pub(crate) use estates::{cluster, exchange, group, hotfix, pacemaker, packages, release, server, sp2};
+pub(crate) use of_55::{of_55, paused};
 pub(crate) use of_2000::of_2000;
 use script::Script;
 

@@ -218,6 +218,22 @@ impl Script {
         }
     }
 
+    /// A step that a person carries out.
+    pub(crate) fn by_hand(&mut self, action: Action, expects: Vec<Condition>) {
+        Self::by_person(self.write(action, Vec::new(), expects));
+    }
+
+    pub(crate) fn change_last(&mut self, change: impl FnOnce(&mut Step)) {
+        if let Some(step) = self.plan.steps.last_mut() {
+            change(step);
+        }
+    }
+
+    /// The last step cuts off a group's users while it is at work.
+    pub(crate) fn cut_off(&mut self, id: &str) {
+        self.change_last(|step| step.interrupts.push(interruption(id, Phase::Whole)));
+    }
+
     /// On a server that stands alone, where its users are.
     pub(crate) fn install_in_place(&mut self, name: &str, id: &str) {
         self.install(name, id);

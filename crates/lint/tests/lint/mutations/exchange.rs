@@ -5,11 +5,12 @@ use kaketsugi_plan::{Action, Condition, Plan};
 
 use super::{Mutation, mutation};
 use crate::kit::{
-    at, chain, cluster, copy_before, group, hotfix_plan, of_2000, put_before, remove, server, service_pack,
+    at, chain, cluster, copy_before, group, hotfix_plan, of_55, of_2000, paused, put_before, remove, server,
+    service_pack,
 };
 
 pub(super) fn mutations() -> Vec<Mutation> {
-    [order(), upgrades(), of_exchange_2000(), evidence()].into_iter().flatten().collect()
+    [order(), upgrades(), of_exchange_2000(), of_exchange_5_5(), evidence()].into_iter().flatten().collect()
 }
 
 fn order() -> Vec<Mutation> {
@@ -78,6 +79,54 @@ fn of_exchange_2000() -> Vec<Mutation> {
                     except.push(server("EXN1"));
                 }
             }
+        }),
+    ]
+}
+
+fn of_exchange_5_5() -> Vec<Mutation> {
+    vec![
+        mutation("exchange-active-first", "the passive node first", of_55, |p| {
+            let Action::Install { node, .. } = &mut at(p, "install/EXN1/1").action else { return };
+            *node = server("EXN2");
+        }),
+        mutation("exchange-active-first", "the group moves before both are done", of_55, |p| {
+            copy_before(p, "move/Cluster Group/2", "stop-service/EXN2/1", |step| {
+                let Action::Move { group: g, to, .. } = &mut step.action else { return };
+                (*g, *to) = (group("EVS1"), server("EXN2"));
+            });
+        }),
+        mutation("exchange-optimizer", "left out", of_55, |p| remove(p, "optimize/EXN1/1")),
+        mutation("exchange-optimizer", "before set-up", of_55, |p| {
+            put_before(p, "optimize/EXN1/1", "install/EXN1/1");
+        }),
+        mutation("exchange-optimizer", "where nobody is", of_55, |p| {
+            let Action::Optimize { node } = &mut at(p, "optimize/EXN1/1").action else { return };
+            *node = server("EXN2");
+        }),
+        mutation("proof-missing", "an optimizer that nobody looks for", of_55, |p| {
+            at(p, "optimize/EXN1/1").expects.retain(|c| !matches!(c, Condition::Optimized { .. }));
+        }),
+        mutation("declared-missing", "an optimizer that says nothing of users", of_55, |p| {
+            at(p, "optimize/EXN1/1").interrupts.clear();
+        }),
+        mutation("evidence-extras", "left out", of_55, |p| remove(p, "attest/ExtrasUpdated/1")),
+        mutation("evidence-extras", "before the last node", of_55, |p| {
+            put_before(p, "attest/ExtrasUpdated/1", "install/EXN2/1");
+        }),
+        mutation("upgrade-way-back", "nothing keeps the group from the old version", of_55, |p| {
+            remove(p, "pause/EXN2/1");
+        }),
+        mutation("install-on-carrier", "the cluster group stays, too", of_55, |p| {
+            remove(p, "move/Cluster Group/1");
+        }),
+        mutation("proof-look-before", "the group may be elsewhere", of_55, |p| {
+            at(p, "install/EXN1/1").requires.retain(|c| !matches!(c, Condition::Owner { .. }));
+        }),
+        mutation("install-service-state", "with a stopped cluster service where users are", of_55, |p| {
+            p.payload.in_place = false;
+        }),
+        mutation("proof-impossible", "a paused node that isn't", of_55, |p| {
+            at(p, "readmit/EXN2/1").requires.push(paused("EXN1"));
         }),
     ]
 }

@@ -54,6 +54,7 @@ impl WindowsCluster {
             Action::Drain { .. } | Action::Readmit { .. } => true,
             // No command line for it was found.
             Action::UpgradeGroup { .. }
+            | Action::Optimize { .. }
             | Action::Attest { .. }
             | Action::Soak { .. }
             | Action::Verify { .. } => false,

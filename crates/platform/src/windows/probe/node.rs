@@ -1,7 +1,7 @@
 //! What one node says of itself.
 
 use futures::join;
-use kaketsugi_estate::{BootId, ServerSeen, Trouble};
+use kaketsugi_estate::{BootId, Product, ServerSeen, Trouble};
 use kaketsugi_plan::Payload;
 
 use super::super::lock;
@@ -38,13 +38,14 @@ pub(super) async fn look(
         let (set_up, states) = set_up?;
         Ok::<_, Error>((set_up, Some((states, staged?))))
     };
-    let (set_up, service, pending, installer, lock, services) = join!(
+    let (set_up, service, pending, installer, lock, services, optimized) = join!(
         of_release,
         cluster_service(shell),
         restart_pending(shell),
         installer_running(shell),
         lock::holder(shell),
-        settings::services(shell, allow_unverified)
+        settings::services(shell, allow_unverified),
+        optimized(shell)
     );
     let (set_up, release) = set_up?;
     let mut seen = ServerSeen {
@@ -55,6 +56,7 @@ pub(super) async fn look(
         restart_pending: pending?,
         installer_running: installer?,
         lock: lock?,
+        optimized: optimized?,
         ..ServerSeen::default()
     };
     match services {
@@ -73,6 +75,21 @@ pub(super) async fn look(
         seen.trouble.push(Trouble::Unreadable { what: "Exchange's set-up key".into() });
     }
     Ok(seen)
+}
+
+/// Whether the Performance Optimizer's log (KB175283) is newer than that of set-up, which appends to it whenever it works
+/// (KB158545).
+async fn optimized(shell: &Shell) -> Result<Option<bool>, Error> {
+    const OPTIMIZER: &str = r"%windir%\system32\perfopt.log";
+    const SET_UP: &str = r"%SystemDrive%\Exchange Server Setup.log";
+    let line = shell.tools.newer(OPTIMIZER, SET_UP).filter(|_| shell.product == Product::Exchange55);
+    let Some(line) = line else { return Ok(None) };
+    let said = shell.run(&line).await?;
+    Ok(match said.good().and_then(|text| wmic_value(text, "Newer")).as_deref() {
+        Some("1") => Some(true),
+        Some("0") => Some(false),
+        _ => None,
+    })
 }
 
 pub(crate) async fn boot(shell: &Shell) -> Result<Option<BootId>, Error> {
@@ -123,7 +140,9 @@ fn any_installer(text: &str) -> Option<bool> {
         return None;
     }
     let package = |image: &str| {
-        ["exchange2003-kb", "exchange2000-kb", "windowsserver2003-kb"].iter().any(|p| image.starts_with(p))
+        ["exchange2003-kb", "exchange2000-kb", "exchange5.5-kb", "windowsserver2003-kb"]
+            .iter()
+            .any(|p| image.starts_with(p))
     };
     Some(images.iter().any(|image| INSTALLERS.contains(&image.as_str()) || package(image)))
 }

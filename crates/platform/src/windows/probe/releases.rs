@@ -63,6 +63,7 @@ impl SetUp {
         Some(match (known, self.product) {
             (Some(row), _) => row.build.version_text(self.service_pack),
             (None, Product::Exchange2000) => format!("Version 6.0 (Build {number})"),
+            (None, Product::Exchange55) => format!("Version 5.5 (Build {number})"),
             (None, _) => format!("Version 6.5 (Build {number})"),
         })
     }
