@@ -1,21 +1,20 @@
 //! What the estate logs in to beside its servers: directory and account of scheduled tasks, with their passwords.
 
 use std::path::Path;
-use std::sync::Arc;
 
 use kaketsugi_estate::{Account, DirectoryAccess, Estate};
-use kaketsugi_platform::windows::{Directory, LdapDirectory, RunAs};
+use kaketsugi_platform::windows::{LdapDirectory, RunAs};
 
 use crate::exit::Failure;
 use crate::files;
 
 /// A directory that the estate file or the command line names.
-pub(crate) fn directory(directory: &DirectoryAccess) -> Result<Arc<dyn Directory>, Failure> {
+pub(crate) fn directory(directory: &DirectoryAccess) -> Result<LdapDirectory, Failure> {
     let bind = match &directory.account {
         Some(account) => Some((account.user.clone(), password(account, "the directory")?)),
         None => None,
     };
-    Ok(Arc::new(LdapDirectory { url: directory.url.clone(), start_tls: directory.start_tls, bind }))
+    Ok(LdapDirectory { url: directory.url.clone(), start_tls: directory.start_tls, bind })
 }
 
 /// The account under which detached work runs on Windows nodes.

@@ -76,6 +76,30 @@ pub(crate) enum Format {
     Json,
 }
 
+/// Language of the rules.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub(crate) enum Lang {
+    /// English.
+    En,
+    /// Japanese.
+    Ja,
+}
+
+impl Lang {
+    /// What was asked for, else what the locale's message language is (locale(7): the first of the three that is set).
+    pub(crate) fn chosen(asked: Option<Self>, variable: impl Fn(&str) -> Option<String>) -> Self {
+        let set = |name: &&str| variable(name).filter(|value| !value.is_empty());
+        let locale = ["LC_ALL", "LC_MESSAGES", "LANG"].iter().find_map(set).unwrap_or_default();
+        let japanese = locale.split(['_', '.', '@']).next() == Some("ja");
+        asked.unwrap_or(if japanese { Self::Ja } else { Self::En })
+    }
+
+    /// The same, of this process.
+    pub(crate) fn here(asked: Option<Self>) -> Self {
+        Self::chosen(asked, |name| std::env::var(name).ok())
+    }
+}
+
 /// The commands.
 #[derive(Debug, Subcommand)]
 pub(crate) enum Command {
@@ -176,6 +200,14 @@ pub(crate) enum Command {
         /// The run.
         run: String,
     },
+    /// Save the schema maps of the Active Directory Connector from the directory to a file. Only reads.
+    Maps {
+        /// The estate file, which names the directory; or name it with --directory.
+        estate: PathBuf,
+        /// Write them to this file, which must not exist, as LDIF.
+        #[arg(long, value_name = "FILE")]
+        out: PathBuf,
+    },
     /// Search logs for known trouble.
     Diagnose {
         /// Log files; `-` for standard input.
@@ -183,7 +215,11 @@ pub(crate) enum Command {
         files: Vec<PathBuf>,
     },
     /// The rules that plans follow.
-    Rules,
+    Rules {
+        /// In which language; without it the locale's.
+        #[arg(long, value_enum)]
+        lang: Option<Lang>,
+    },
     /// The releases that are known.
     Releases,
     /// What a rule, a source or a step of a plan means.
@@ -193,6 +229,9 @@ pub(crate) enum Command {
         /// The plan that the step is in.
         #[arg(long, value_name = "FILE")]
         plan: Option<PathBuf>,
+        /// In which language a rule is explained; without it the locale's.
+        #[arg(long, value_enum)]
+        lang: Option<Lang>,
     },
     /// Write the man page to stdout.
     #[command(hide = true)]
@@ -203,4 +242,23 @@ pub(crate) enum Command {
         /// Which shell.
         shell: clap_complete::Shell,
     },
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_language_is_the_locale_s_unless_one_is_asked_for() {
+        let of = |asked, set: &[(&str, &str)]| {
+            Lang::chosen(asked, |name| set.iter().find(|(n, _)| *n == name).map(|(_, v)| (*v).to_owned()))
+        };
+        assert_eq!(of(None, &[]), Lang::En);
+        assert_eq!(of(None, &[("LANG", "ja_JP.UTF-8")]), Lang::Ja);
+        assert_eq!(of(None, &[("LANG", "ja_JP.UTF-8"), ("LC_ALL", "C")]), Lang::En);
+        assert_eq!(of(None, &[("LC_ALL", ""), ("LC_MESSAGES", "ja")]), Lang::Ja);
+        assert_eq!(of(None, &[("LANG", "jam")]), Lang::En);
+        assert_eq!(of(Some(Lang::En), &[("LANG", "ja_JP.UTF-8")]), Lang::En);
+        assert_eq!(of(Some(Lang::Ja), &[]), Lang::Ja);
+    }
 }

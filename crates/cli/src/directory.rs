@@ -5,7 +5,7 @@ use std::sync::Arc;
 use kaketsugi_estate::{Account, ClusterKind, DirectoryAccess, Estate, GroupSeen, Product, Snapshot};
 use kaketsugi_knowledge::profiles;
 use kaketsugi_plan::{Action, Payload, Plan};
-use kaketsugi_platform::windows::Directory;
+use kaketsugi_platform::windows::{Directory, LdapDirectory};
 
 use crate::access;
 use crate::args::{DirectoryArgs, Global};
@@ -16,6 +16,11 @@ const HELP: &str = "The upgrade of a virtual server shows in its directory objec
 
 /// The directory that is named, if one is. The command line's word goes before the estate file's.
 pub(crate) fn named(args: &DirectoryArgs, estate: &Estate) -> Result<Option<Arc<dyn Directory>>, Failure> {
+    Ok(ldap(args, estate)?.map(|directory| Arc::new(directory) as Arc<dyn Directory>))
+}
+
+/// The same, as what it is.
+pub(crate) fn ldap(args: &DirectoryArgs, estate: &Estate) -> Result<Option<LdapDirectory>, Failure> {
     let Some(url) = args.url.clone() else {
         return estate.access.directory.as_ref().map(access::directory).transpose();
     };

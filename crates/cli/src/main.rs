@@ -16,7 +16,7 @@ use std::process::ExitCode;
 
 use clap::{CommandFactory, Parser};
 
-use crate::args::{Cli, Command};
+use crate::args::{Cli, Command, Lang};
 use crate::exit::{Code, Failure};
 use crate::output::Output;
 
@@ -72,10 +72,13 @@ async fn run(cli: Cli, output: &Output) -> Result<Code, Failure> {
         Command::Status { run, .. } => commands::status::run(global, output, run.as_deref()),
         Command::Unlock { run, reason } => commands::unlock::run(global, output, &run, &reason).await,
         Command::Report { run } => commands::report::run(global, output, &run),
+        Command::Maps { estate, out } => commands::maps::run(global, output, &estate, &out).await,
         Command::Diagnose { files } => commands::diagnose::run(output, &files),
-        Command::Rules => commands::catalogue::rules(output),
+        Command::Rules { lang } => commands::catalogue::rules(output, Lang::here(lang)),
         Command::Releases => commands::catalogue::releases(output),
-        Command::Explain { id, plan } => commands::explain::run(output, &id, plan.as_deref()),
+        Command::Explain { id, plan, lang } => {
+            commands::explain::run(output, &id, plan.as_deref(), Lang::here(lang))
+        }
         Command::Man => {
             let page = clap_mangen::Man::new(Cli::command());
             page.render(&mut std::io::stdout())

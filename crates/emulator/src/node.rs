@@ -275,7 +275,8 @@ impl Durable {
 
     fn add_service(&mut self, name: &str, display: &str, start: u32) {
         let service = Service { name: name.into(), display: display.into(), start };
-        self.registry.make(&format!("SYSTEM\\CurrentControlSet\\Services\\{name}"));
+        let key = format!("SYSTEM\\CurrentControlSet\\Services\\{name}");
+        self.registry.set(&key, "ImagePath", Data::Text(format!("C:\\WINDOWS\\system32\\{name}.exe")));
         self.services.insert(name.to_lowercase(), service);
     }
 }

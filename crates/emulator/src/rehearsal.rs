@@ -151,7 +151,7 @@ fn node(
         iis_fix: server.os == Os::Windows2003 && said.is_none() || hotfixes.iter().any(|h| h == IIS_FIX),
         asks_for_restart: said.is_some_and(|n| n.asks_for_restart),
         hotfixes,
-        services: Vec::new(),
+        services: said.map(|n| n.services.clone()).unwrap_or_default(),
         pool: estate.pool_of(name).map(|(id, _)| id.to_string()),
         out_of_pool: said.is_some_and(|n| n.out_of_pool),
         cluster_service: clustered,

@@ -158,6 +158,8 @@ pub enum Role {
     FrontEnd,
     /// Small Business Server, which carries the ordinary Exchange (E03-SBS, E00-SBS).
     SmallBusinessServer,
+    /// It has the Standard Edition of its product, which isn't made for clusters (ALL-SCOPE).
+    StandardEdition,
 }
 
 /// A cluster as it was written.
@@ -267,6 +269,9 @@ pub struct RehearsalNode {
     pub out_of_pool: bool,
     /// Releases (hotfixes) that are there already.
     pub hotfixes: Vec<String>,
+    /// Services that run there beside those of Windows, cluster and Exchange, by name: antivirus, backup, `MSADC`.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub services: Vec<String>,
 }
 
 /// How one emulated group starts.

@@ -69,6 +69,10 @@ pub struct ServerSeen {
     pub lock: Option<LockSeen>,
     /// What stands in the way of an update of this server.
     pub trouble: Vec<Trouble>,
+    /// Whether the Active Directory Connector is installed on it: its service is registered (E03-ADC, E00-ADC). None: not
+    /// known, or the product has none.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub connector: Option<bool>,
     /// Whether the Performance Optimizer of Exchange 5.5 was run since set-up last worked here (E55-PERFWIZ). None: not
     /// known, or the product has none.
     #[serde(default, skip_serializing_if = "Option::is_none")]
@@ -392,6 +396,10 @@ pub enum EvidenceKind {
     ProtectionOff,
     /// A full backup after the service pack (E03-BACKUP-AFTER).
     BackupAfter,
+    /// The directory's schema maps of the Active Directory Connector were saved to a file (E03-ADC-MAPS).
+    ConnectorMapsSaved,
+    /// The Active Directory Connector was upgraded by its own set-up (E03-ADC).
+    ConnectorUpgraded,
     /// Components that a service pack leaves alone were updated by their own programs (E55-EXTRAS).
     ExtrasUpdated,
 }

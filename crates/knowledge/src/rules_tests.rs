@@ -202,3 +202,22 @@ fn the_tests_that_rows_name_are_there() {
         }
     }
 }
+
+/// In the article's own language, and not left in English.
+#[test]
+fn every_row_is_there_in_japanese() {
+    for rule in rules().iter() {
+        let ja = rule.ja.as_deref().unwrap_or_default();
+        let kana = ja.chars().filter(|c| ('ぁ'..='ヿ').contains(c)).count();
+        assert!(kana >= 8, "{}: {ja}", rule.id);
+        // Numbers of articles, paths and attributes are the same in both.
+        let marks = |text: &str| {
+            let words = text.split(|c: char| !(c.is_ascii_alphanumeric() || c == '\\'));
+            let telling = |word: &&str| {
+                word.contains('\\') || word.len() >= 6 && word.bytes().all(|b| b.is_ascii_digit())
+            };
+            words.filter(telling).map(str::to_owned).collect::<std::collections::BTreeSet<_>>()
+        };
+        assert_eq!(marks(ja), marks(&rule.text), "{}", rule.id);
+    }
+}

@@ -163,6 +163,8 @@ pub(crate) fn for_2000(rule: &'static str) -> Option<&'static str> {
         "E03-BACKUP" => "E00-BACKUP",
         "E03-BACKUP-AFTER" => "E00-BACKUP-AFTER",
         "E03-RELEASE-NOTES" => "E00-RELEASE-NOTES",
+        "E03-ADC" => "E00-ADC",
+        "E03-ADC-MAPS" => "E00-ADC-MAPS",
         "E03-FE-FIRST" => "E00-FE-FIRST",
         "E03-CLU-02-EMPTY" | "E03-CLU-03-STOP" => "ALL-CLU-STOP",
         "E03-CLU-05-REBOOT" => "ALL-CLU-NO-REBOOT",

@@ -252,6 +252,8 @@ fn evidence(kind: EvidenceKind) -> &'static str {
         EvidenceKind::TriedInTest => "the release was tried in a test environment",
         EvidenceKind::ProtectionOff => "antivirus and unneeded services are ended",
         EvidenceKind::BackupAfter => "there is a full backup made after the service pack",
+        EvidenceKind::ConnectorMapsSaved => "the schema maps of the Active Directory Connector are saved",
+        EvidenceKind::ConnectorUpgraded => "the Active Directory Connector is upgraded",
         EvidenceKind::ExtrasUpdated => "components that the service pack leaves alone are updated",
     }
 }

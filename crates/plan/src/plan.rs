@@ -63,6 +63,8 @@ pub enum ReasonKind {
     /// It carries these groups, which stay there: its set-up works where they are, and before that of the others
     /// (E55-CLU-ACTIVE-FIRST).
     ActiveFirst { groups: Vec<GroupId> },
+    /// It has the Standard Edition, on a cluster: that is said and not refused (ALL-SCOPE).
+    StandardOnCluster,
     /// Nothing is left to do.
     AlreadyInstalled,
     /// It waits until another server is back, because only one node is out at a time.

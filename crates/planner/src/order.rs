@@ -43,6 +43,13 @@ pub(crate) fn next_node(board: &Board<'_>) -> Option<(ServerId, Reason)> {
     Some((node.clone(), Reason { server: node, kind }))
 }
 
+/// That a node has an edition that isn't made for clusters (ALL-SCOPE).
+pub(crate) fn standard_on_cluster(board: &Board<'_>, node: &ServerId) -> Option<Reason> {
+    let server = board.estate.servers.get(node)?;
+    let standard = server.roles.contains(&Role::StandardEdition) && !board.stands_alone();
+    standard.then(|| Reason { server: node.clone(), kind: ReasonKind::StandardOnCluster })
+}
+
 /// Whether a cluster or a server that stands alone serves as front end to others.
 pub(crate) fn is_front_end(estate: &Estate, unit: &Cluster) -> bool {
     let serves = |node| estate.servers.get(node).is_some_and(|s| s.roles.contains(&Role::FrontEnd));

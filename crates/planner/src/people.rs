@@ -31,6 +31,18 @@ fn needed(board: &Board<'_>) -> Vec<(EvidenceKind, Option<u64>, &'static str)> {
         ));
         needed.push((EvidenceKind::ProtectionOff, None, "ALL-AV-OFF"));
     }
+    if connectors(board).next().is_some() {
+        needed.push((
+            EvidenceKind::ConnectorMapsSaved,
+            None,
+            rule(board, ["E03-ADC-MAPS", "E00-ADC-MAPS", "ALL-SCOPE"]),
+        ));
+        needed.push((
+            EvidenceKind::ConnectorUpgraded,
+            None,
+            rule(board, ["E03-ADC", "E00-ADC", "ALL-SCOPE"]),
+        ));
+    }
     needed
 }
 
@@ -41,6 +53,13 @@ fn rule(board: &Board<'_>, [of_2003, of_2000, of_55]: [&'static str; 3]) -> &'st
         Product::Exchange55 => of_55,
         Product::Exchange2003 | Product::Debian => of_2003,
     }
+}
+
+/// Servers with the Active Directory Connector, where a service pack leaves it as it is: set-up of Exchange fails on one
+/// with an older connector (0xC103FD04), so that it comes first.
+fn connectors<'a>(board: &Board<'a>) -> impl Iterator<Item = &'a ServerId> {
+    let servers = board.snapshot.servers.iter().filter(|(_, seen)| seen.connector == Some(true));
+    servers.map(|(id, _)| id).filter(|_| board.payload.service_pack)
 }
 
 /// Whether a release of the catalogue changes the store: then what is said of service packs holds for it, too.
@@ -67,6 +86,18 @@ pub(crate) fn before(sheet: &mut Sheet, boards: &mut [Board<'_>]) -> Result<(), 
 
 fn ask(sheet: &mut Sheet, boards: &mut [Board<'_>], kind: EvidenceKind, rule: &str) -> Result<(), Refused> {
     let mut draft = attest(kind, rule, &instruction(boards, kind));
+    if kind == EvidenceKind::ConnectorMapsSaved {
+        let warning = boards
+            .first()
+            .map(|board| self::rule(board, ["E03-ADC-LDAP-WARN", "E00-ADC-LDAP-WARN", "ALL-SCOPE"]));
+        draft = draft.cites(&["KB255602", "KB260745"]).cites(warning.as_slice());
+    }
+    if kind == EvidenceKind::ConnectorUpgraded {
+        draft = draft.cites(&["KB306505"]).requires([Condition::Evidence {
+            kind: EvidenceKind::ConnectorMapsSaved,
+            age_max_seconds: None,
+        }]);
+    }
     for board in boards {
         draft = draft.exposes(board.act(None)?);
     }
@@ -102,7 +133,7 @@ pub(crate) fn after(sheet: &mut Sheet, boards: &mut [Board<'_>]) -> Result<(), R
 
 fn attest(kind: EvidenceKind, rule: &str, instruction: &str) -> Draft {
     let also: &[&str] = match kind {
-        EvidenceKind::ReleaseNotesRead => &["ALL-NOTES-AND-SECTION"],
+        EvidenceKind::ReleaseNotesRead => &["ALL-NOTES-AND-SECTION", "ALL-SCOPE"],
         _ => &[],
     };
     Draft::new(Action::Attest { evidence: kind }, title(kind))
@@ -120,6 +151,8 @@ fn title(kind: EvidenceKind) -> &'static str {
         EvidenceKind::TriedInTest => "Try the release in a test environment",
         EvidenceKind::ProtectionOff => "End antivirus and whatever else isn't needed",
         EvidenceKind::BackupAfter => "Full backup of all databases at the new version",
+        EvidenceKind::ConnectorMapsSaved => "Save the schema maps of the Active Directory Connector",
+        EvidenceKind::ConnectorUpgraded => "Upgrade the Active Directory Connector by its own set-up",
         EvidenceKind::ExtrasUpdated => "Update the components that the service pack leaves alone",
     }
 }
@@ -131,6 +164,13 @@ fn instruction(boards: &[Board<'_>], kind: EvidenceKind) -> String {
     let nodes = nodes.join(", ");
     let language =
         boards.first().and_then(|board| language(board.payload)).unwrap_or_else(|| "LANGUAGE".into());
+    let connectors: Vec<&str> =
+        boards.first().into_iter().flat_map(connectors).map(|id| id.as_str()).collect();
+    let connectors = connectors.join(", ");
+    let folder = boards.first().and_then(|board| root(board.payload)).map_or_else(
+        || r"ADC\I386 of the service pack's media".to_owned(),
+        |root| format!(r"{root}\ADC\I386"),
+    );
     match kind {
         EvidenceKind::FullBackup => format!(
             "Make a full backup of all Exchange databases of {nodes}, and of the system state of these servers and of \
@@ -149,6 +189,19 @@ fn instruction(boards: &[Board<'_>], kind: EvidenceKind) -> String {
             "On {nodes}: end every antivirus program, file-level ones too, and stop what isn't needed: third-party \
              programs, backup services, SNMP, monitoring programs, Performance Monitor. Keep a list of what you \
              stopped, to start it again afterwards."
+        ),
+        EvidenceKind::ConnectorMapsSaved => format!(
+            "The Active Directory Connector is installed on {connectors}. Save what the directory holds of its schema maps \
+             (msExchServer1SchemaMap, msExchServer2SchemaMap): `kaketsugi maps ESTATE --out FILE` reads them over LDAP, \
+             writes them to a file with a digest, and changes nothing. Keep the file with the backups. Change these \
+             attributes with no tool: a wrong value there can cost a reinstallation of Exchange, of Windows, or of both."
+        ),
+        EvidenceKind::ConnectorUpgraded => format!(
+            "{release} leaves the Active Directory Connector as it is. On {connectors}: if the connector was deployed with a \
+             Local.map or Remote.map of your own, make the same changes to those of the service pack, in its folder \
+             {folder}, before anything else. Then stop the service MSADC and close what may hold its files (KB 306505), \
+             run setup.exe in that folder and follow it to the end. No switches are known for it. Set-up of Exchange \
+             fails on a server with an older connector (0xC103FD04)."
         ),
         EvidenceKind::ExtrasUpdated => format!(
             "{release} leaves Mailbox Manager and the InterOrg replication tool as they are. Wherever on {nodes} one of \
@@ -173,5 +226,15 @@ fn language(payload: &Payload) -> Option<String> {
         let folders = folders(&file.path);
         let server = folders.iter().position(|folder| folder.eq_ignore_ascii_case("server"))?;
         folders.get(server.checked_sub(1)?).cloned()
+    })
+}
+
+/// Where a service pack's media lie, if the estate file names the place of its set-up: `...\setup\i386\update.exe`.
+fn root(payload: &Payload) -> Option<String> {
+    let Content::Media(media) = &payload.content else { return None };
+    let lower = |path: &str| path.to_lowercase().replace('/', "\\");
+    media.iter().find_map(|file| {
+        let at = lower(&file.path).find(r"\setup\i386\")?;
+        file.path.get(..at).map(str::to_owned)
     })
 }

@@ -22,6 +22,7 @@ pub(crate) fn roll(
     let mut before: Option<ServerId> = None;
     while let Some((node, reason)) = order::next_node(board) {
         reasons.push(reason);
+        reasons.extend(order::standard_on_cluster(board, &node));
         let front_ends = order::of_front_ends(board, &node);
         reasons.extend(front_ends.map(|kind| Reason { server: node.clone(), kind }));
         if let Some(after) = before.replace(node.clone()) {

@@ -72,6 +72,36 @@ verify/cluster EXCH1/1 | Look that the services of EXCH1 start as before
     assert_eq!(transcript(&plan), expected);
 }
 
+/// E03-ADC, E03-ADC-MAPS and their kin: what the directory holds is saved, then the connector's own set-up, then Exchange's.
+#[test]
+fn the_active_directory_connector_comes_first() {
+    for (release, version) in [("exchange-2003-sp2", "E03"), ("exchange-2000-sp3", "E00")] {
+        let mut kit = alone(&[("EXCH1", &[]), ("EXCH2", &[])], release);
+        let bare = plan(&kit);
+        assert!(!cited(&bare).iter().any(|rule| rule.contains("-ADC")), "nobody has one");
+        kit.snapshot.servers.get_mut(&id::<ServerId>("EXCH2")).unwrap().connector = Some(true);
+        let plan = plan(&kit);
+        let place = |rule: &str| {
+            plan.steps.iter().position(|s| s.cites.iter().any(|cited| *cited == format!("{version}-{rule}")))
+        };
+        let (maps, set_up) = (place("ADC-MAPS").unwrap(), place("ADC").unwrap());
+        let first = plan.steps.iter().position(|s| matches!(s.action, Action::Install { .. })).unwrap();
+        assert!(maps < set_up && set_up < first, "{}", transcript(&plan));
+        assert_eq!(place("ADC-LDAP-WARN"), Some(maps));
+        let said = plan.steps[set_up].instruction.as_deref().unwrap();
+        assert!(said.contains("On EXCH2") && said.contains(r"ADC\I386") && !said.contains("EXCH1"), "{said}");
+        for step in plan.steps.iter().filter(|s| matches!(s.action, Action::Install { .. })) {
+            assert!(
+                step.requires.iter().any(|c| c.to_string().contains("Connector is upgraded")),
+                "{step:?}"
+            );
+        }
+    }
+    let mut hotfix = alone(&[("EXCH1", &[])], "exchange-2003-kb916803");
+    hotfix.snapshot.servers.get_mut(&id::<ServerId>("EXCH1")).unwrap().connector = Some(true);
+    assert!(!cited(&plan(&hotfix)).iter().any(|rule| rule.contains("-ADC")), "said of service packs alone");
+}
+
 /// The IIS fix leaves Exchange's services alone; the restart after it doesn't.
 #[test]
 fn a_fix_of_the_system_cuts_nobody_off_but_its_restart_does() {
@@ -324,4 +354,26 @@ fn by_hand_each_step_says_what_to_do() {
         assert!(said.contains(line), "{line}:\n{said}");
     }
     assert!(!said.contains("cluster "), "{said}");
+}
+
+/// Windows NT 4.0 is a person's: every step that does something there says what is to be typed or clicked.
+#[test]
+fn exchange_5_5_by_hand() {
+    let mut kits = [
+        alone(&[("EX55", &[])], "exchange-5.5-sp4"),
+        exchange(&["N1", "N2"], &[("EX", "N1")], "exchange-5.5-sp4"),
+    ];
+    for kit in &mut kits {
+        let servers = kit.estate.servers.values_mut();
+        servers.for_each(|server| server.transport = kaketsugi_estate::TransportKind::Operator);
+        let plan = plan(kit);
+        for step in plan.steps.iter().filter(|step| !step.action.only_looks()) {
+            let said = step.instruction.as_deref().unwrap_or_default();
+            assert!(said.starts_with("On "), "{}: {said}", step.id);
+            // What Windows NT 4.0 lacks, and what it does wrong there (KB266782).
+            for lacking in ["sc config", "shutdown", "/offline /wait", "/online /wait"] {
+                assert!(!said.contains(lacking), "{}: {said}", step.id);
+            }
+        }
+    }
 }

@@ -22,6 +22,7 @@ fn kits() -> Vec<Pacemaker> {
             let servers = alone(&[("FE1", front), ("FE2", front), ("SBS1", small)], release);
             let mut kit = together(cluster, pooled(servers, "owa", &["FE1", "FE2"], &[]));
             for server in kit.snapshot.servers.values_mut() {
+                server.connector = Some(true);
                 let first: Vec<_> = kit.payload.first.iter().map(|first| first.id.clone()).collect();
                 server.releases.extend(first.into_iter().map(|first| (first, fixed)));
             }
@@ -29,7 +30,9 @@ fn kits() -> Vec<Pacemaker> {
         }
     }
     for release in ["exchange-2000-sp3", "exchange-2000-kb870540"] {
-        kits.push(alone(&[("FE1", front), ("SBS1", small)], release));
+        let mut servers = alone(&[("FE1", front), ("SBS1", small)], release);
+        servers.snapshot.servers.values_mut().for_each(|server| server.connector = Some(true));
+        kits.push(servers);
         kits.push(exchange(&["NODE1", "NODE2"], &[("EVS1", "NODE1")], release));
         kits.push(exchange(&["NODE1", "NODE2"], &[("EVS1", "NODE1"), ("EVS2", "NODE2")], release));
     }

@@ -3,7 +3,7 @@
 mod testkit;
 
 use kaketsugi_estate::{ReleaseState, ServerId};
-use kaketsugi_plan::{Action, Phase, Plan};
+use kaketsugi_plan::{Action, Phase, Plan, ReasonKind};
 use testkit::{Pacemaker, exchange, id, pacemaker};
 
 fn plan(kit: &Pacemaker) -> Plan {
@@ -163,6 +163,29 @@ fn exchange_5_5_active_first() {
     for rule in ["E55-CLU-ACTIVE-FIRST", "E55-CLU-INTERRUPTION", "ALL-CLU-STORE", "ALL-SERVICES-STOP"] {
         assert!(install.cites.iter().any(|cited| cited == rule), "{rule}: {:?}", install.cites);
     }
+}
+
+/// ALL-SCOPE: said of the server, and nothing is refused.
+#[test]
+fn a_standard_edition_on_a_cluster_is_flagged() {
+    let mut kit = exchange(&["NODE1", "NODE2"], &[("EVS1", "NODE1")], "exchange-2003-sp2");
+    let flagged = |kit: &Pacemaker| {
+        let reasons = plan(kit).reasons.into_iter();
+        reasons
+            .filter(|r| r.kind == ReasonKind::StandardOnCluster)
+            .map(|r| r.server.to_string())
+            .collect::<Vec<_>>()
+    };
+    assert_eq!(flagged(&kit), [""; 0]);
+    let node = kit.estate.servers.get_mut(&id::<ServerId>("NODE2")).unwrap();
+    node.roles.push(kaketsugi_estate::Role::StandardEdition);
+    assert_eq!(flagged(&kit), ["NODE2"]);
+    let said = kaketsugi_plan::render::runbook_text(&plan(&kit), 100);
+    let said = said.split_whitespace().collect::<Vec<_>>().join(" ");
+    assert!(
+        said.contains("Standard Edition") && said.contains("- ALL-SCOPE (KB 328839, properties; required)"),
+        "{said}"
+    );
 }
 
 /// Whatever the nodes are called, and from a state where one of them is done.

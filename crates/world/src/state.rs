@@ -224,11 +224,13 @@ impl Server {
             settings,
             lock,
             trouble,
+            connector,
             optimized,
         } = truth;
         (power, cut_off, service, standby, maintenance, formed, lost, installing, interrupted).hash(state);
         (reached, unreached_why, version, releases, cluster_service).hash(state);
-        (restart_pending, installer_running, staged, settings, lock, trouble, optimized).hash(state);
+        (restart_pending, installer_running, staged, settings, lock, trouble, connector, optimized)
+            .hash(state);
     }
 
     pub(crate) fn has(&self, release: &ReleaseId) -> bool {

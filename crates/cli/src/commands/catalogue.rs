@@ -1,9 +1,12 @@
 //! `rules` and `releases`: what is known.
 
+use kaketsugi_knowledge::Rule;
+
+use crate::args::Lang;
 use crate::exit::{Code, Failure};
 use crate::output::Output;
 
-pub(crate) fn rules(output: &Output) -> Result<Code, Failure> {
+pub(crate) fn rules(output: &Output, lang: Lang) -> Result<Code, Failure> {
     let rules: Vec<_> = kaketsugi_knowledge::rules().iter().collect();
     output.result(&rules, || {
         let mut text = String::new();
@@ -17,12 +20,20 @@ pub(crate) fn rules(output: &Output) -> Result<Code, Failure> {
                 rule.id.to_string(),
                 rule.kind,
                 rule.force,
-                rule.text
+                text_of(rule, lang)
             ));
         }
         text
     });
     Ok(Code::Done)
+}
+
+/// A rule in a language; English where it hasn't been written in that one.
+pub(crate) fn text_of(rule: &Rule, lang: Lang) -> &str {
+    match lang {
+        Lang::Ja => rule.ja.as_deref().unwrap_or(&rule.text),
+        Lang::En => &rule.text,
+    }
 }
 
 pub(crate) fn releases(output: &Output) -> Result<Code, Failure> {

@@ -4,11 +4,13 @@ use std::path::Path;
 
 use kaketsugi_knowledge::Citation;
 
+use super::catalogue::text_of;
+use crate::args::Lang;
 use crate::exit::{Code, Failure};
 use crate::files;
 use crate::output::Output;
 
-pub(crate) fn run(output: &Output, id: &str, plan: Option<&Path>) -> Result<Code, Failure> {
+pub(crate) fn run(output: &Output, id: &str, plan: Option<&Path>, lang: Lang) -> Result<Code, Failure> {
     if let Some(path) = plan {
         let plan = files::plan(path)?;
         if let Some(step) = plan.steps.iter().find(|s| s.id.as_str() == id) {
@@ -38,8 +40,10 @@ pub(crate) fn run(output: &Output, id: &str, plan: Option<&Path>) -> Result<Code
             "`kaketsugi rules` lists the rules; for a step name its plan with --plan FILE.",
         ));
     };
-    output.result(&serde_json::json!({ "id": id, "text": citation.text() }), || {
-        format!("{id}\n{}", citation.text())
-    });
+    let text = match kaketsugi_knowledge::rules().get(id) {
+        Some(rule) => text_of(rule, lang),
+        None => citation.text(),
+    };
+    output.result(&serde_json::json!({ "id": id, "text": text }), || format!("{id}\n{text}"));
     Ok(Code::Done)
 }

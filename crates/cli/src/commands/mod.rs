@@ -6,6 +6,7 @@ pub(crate) mod check;
 pub(crate) mod diagnose;
 pub(crate) mod discover;
 pub(crate) mod explain;
+pub(crate) mod maps;
 pub(crate) mod plan;
 pub(crate) mod rehearse;
 pub(crate) mod report;

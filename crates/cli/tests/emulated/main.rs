@@ -21,6 +21,7 @@ mod journals;
 #[cfg(unix)]
 mod kit;
 #[cfg(unix)]
+mod maps;
 mod mishaps;
 #[cfg(unix)]
 mod of_2000;

@@ -34,7 +34,8 @@ pub(super) const HEALTH: &[&str] = &["command", "timeout-seconds"];
 pub(super) const EVIDENCE: &[&str] = &["kind", "at", "by"];
 pub(super) const MEDIA: &[&str] = &["release", "path", "sha256"];
 pub(super) const REHEARSAL: &[&str] = &["nodes", "groups"];
-pub(super) const REHEARSAL_NODE: &[&str] = &["installed", "asks-for-restart", "out-of-pool", "hotfixes"];
+pub(super) const REHEARSAL_NODE: &[&str] =
+    &["installed", "asks-for-restart", "out-of-pool", "hotfixes", "services"];
 pub(super) const REHEARSAL_GROUP: &[&str] = &["owner", "version", "storage-groups"];
 
 /// Reads every table of the file.
@@ -228,6 +229,7 @@ fn rehearsal<'a>(value: &'a Spanned<DeValue<'a>>, draft: &mut Draft, sink: &mut 
             asks_for_restart: fields.boolean("asks-for-restart", sink).unwrap_or(false),
             out_of_pool: fields.boolean("out-of-pool", sink).unwrap_or(false),
             hotfixes: fields.lines("hotfixes", sink).into_iter().map(|text| text.value).collect(),
+            services: fields.lines("services", sink).into_iter().map(|text| text.value).collect(),
         };
         draft.rehearsal_nodes.extend(id.map(|id| (id, node)));
     }

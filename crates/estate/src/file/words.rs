@@ -53,6 +53,7 @@ pub(super) const ROLES: Words<Role> = Words {
         ("mailbox", Role::Mailbox),
         ("front-end", Role::FrontEnd),
         ("small-business-server", Role::SmallBusinessServer),
+        ("standard-edition", Role::StandardEdition),
     ],
 };
 
@@ -71,6 +72,8 @@ pub(super) const EVIDENCE: Words<EvidenceKind> = Words {
         ("tried-in-test", EvidenceKind::TriedInTest),
         ("protection-off", EvidenceKind::ProtectionOff),
         ("backup-after", EvidenceKind::BackupAfter),
+        ("connector-maps-saved", EvidenceKind::ConnectorMapsSaved),
+        ("connector-upgraded", EvidenceKind::ConnectorUpgraded),
         ("extras-updated", EvidenceKind::ExtrasUpdated),
     ],
 };

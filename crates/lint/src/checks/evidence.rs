@@ -52,6 +52,20 @@ pub(super) const CHECKS: &[Check] = &[
         find: backup_after,
     },
     Check {
+        code: "evidence-connector",
+        asks: "Where the Active Directory Connector is installed, its own set-up comes before that of the service pack.",
+        hint: "let a person attest that it is upgraded, and require that evidence in each install of the release",
+        rule: Cite::exchange("E03-ADC"),
+        find: |walk| connector(walk, "E03-ADC", EvidenceKind::ConnectorUpgraded),
+    },
+    Check {
+        code: "evidence-connector-maps",
+        asks: "Before the Active Directory Connector is upgraded, its schema maps are saved.",
+        hint: "let a person attest that they are saved, and require that evidence of the upgrade",
+        rule: Cite::exchange("E03-ADC-MAPS"),
+        find: |walk| connector(walk, "E03-ADC-MAPS", EvidenceKind::ConnectorMapsSaved),
+    },
+    Check {
         code: "evidence-extras",
         asks: "After a service pack of Exchange 5.5 somebody sees to the components that it leaves alone.",
         hint: "let a person attest that they are updated, or not installed, after the last server",
@@ -139,6 +153,24 @@ fn backup_after(walk: &Walk<'_>) -> Vec<Found> {
     last.map(|last| Found::plan(format!("nobody makes a full backup after {}", last.step.id)))
         .into_iter()
         .collect()
+}
+
+/// Where a server has the connector: each install asks for the evidence, and its upgrade asks for what comes before it.
+fn connector(walk: &Walk<'_>, rule: &'static str, kind: EvidenceKind) -> Vec<Found> {
+    let mut servers = walk.plan.snapshot.servers.values();
+    if !servers.any(|seen| seen.connector == Some(true)) {
+        return Vec::new();
+    }
+    let mut found = at_installs(walk, rule, kind);
+    let upgrade = |a: &Action| matches!(a, Action::Attest { evidence: EvidenceKind::ConnectorUpgraded });
+    let blind = |m: &Moment<'_, '_>| {
+        kind == EvidenceKind::ConnectorMapsSaved
+            && upgrade(&m.step.action)
+            && !m.step.requires.iter().any(|c| asks_for(c, kind))
+    };
+    let late = walk.moments().filter(blind);
+    found.extend(late.map(|m| Found::at(m.step, "it doesn't ask whether they are saved")));
+    found
 }
 
 fn extras(walk: &Walk<'_>) -> Vec<Found> {

@@ -28,6 +28,11 @@ fn exchange_5_5_service_pack_on_two_nodes() {
 }
 
 #[test]
+fn exchange_2003_with_the_active_directory_connector() {
+    assert_eq!(said(&kit::with_connector()), "");
+}
+
+#[test]
 fn exchange_2003_on_servers_that_stand_alone() {
     assert_eq!(said(&kit::alone()), "");
 }

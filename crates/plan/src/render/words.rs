@@ -140,6 +140,8 @@ pub fn evidence(kind: EvidenceKind) -> &'static str {
         EvidenceKind::TriedInTest => "release tried in a test environment",
         EvidenceKind::ProtectionOff => "antivirus and unneeded services ended",
         EvidenceKind::BackupAfter => "full backup after the service pack",
+        EvidenceKind::ConnectorMapsSaved => "schema maps of the Active Directory Connector saved",
+        EvidenceKind::ConnectorUpgraded => "Active Directory Connector upgraded by its own set-up",
         EvidenceKind::ExtrasUpdated => "components updated that the service pack leaves alone",
     }
 }
@@ -262,6 +264,11 @@ pub fn reason(kind: &ReasonKind, last: bool) -> String {
             "It carries {}, which stays there while set-up works: the active node comes first.",
             names(groups)
         ),
+        ReasonKind::StandardOnCluster => {
+            "It has the Standard Edition, which is not made for clusters: KB 328839 speaks of \
+             clusters of the Enterprise Edition alone, and a set-up may refuse it (ALL-SCOPE)."
+                .into()
+        }
         ReasonKind::AlreadyInstalled => "The release is there already: nothing is installed.".into(),
         ReasonKind::OneAtATime { after } => format!("It waits for {after}: only one node is out at a time."),
         ReasonKind::NeedsPatchedNode { node } => {

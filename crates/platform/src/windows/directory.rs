@@ -4,7 +4,9 @@ use std::fmt;
 use std::time::Duration;
 
 use async_trait::async_trait;
-use ldap3::{LdapConnAsync, LdapConnSettings, Scope, SearchEntry, ldap_escape};
+use ldap3::{Ldap, LdapConnAsync, LdapConnSettings, LdapError, Scope, SearchEntry, ldap_escape};
+
+use super::ldif::Object;
 
 /// A server's object.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
@@ -45,6 +47,9 @@ const CONTEXTS: &str = "namingContexts";
 /// here and not in a filter.
 const RECOVERY: &str = "msExchRestore";
 
+/// What the connector maps between the directories by: Remote.map (to 5.5) and Local.map (from it) (KB253834).
+const MAPS: [&str; 2] = ["msExchServer1SchemaMap", "msExchServer2SchemaMap"];
+
 fn is_recovery(group: &SearchEntry) -> bool {
     let values =
         group.attrs.iter().find(|(name, _)| name.eq_ignore_ascii_case(RECOVERY)).map(|(_, values)| values);
@@ -70,7 +75,55 @@ impl fmt::Debug for LdapDirectory {
 }
 
 impl LdapDirectory {
-    async fn ask(&self, server: &str) -> Result<Option<ServerObject>, ldap3::LdapError> {
+    /// What the directory holds of the Active Directory Connector's schema maps, on its policy and on its agreements
+    /// (E03-ADC-MAPS). Only reads.
+    ///
+    /// # Errors
+    /// When the directory can't be asked.
+    pub async fn schema_maps(&self) -> Result<Vec<Object>, DirectoryError> {
+        let filter: String = MAPS.iter().map(|name| format!("({name}=*)")).collect();
+        let filter = format!("(|{filter})");
+        let wanted: Vec<&str> = MAPS.iter().copied().chain(["objectClass", "versionNumber"]).collect();
+        let asked = self.asking(async |ldap: &mut Ldap, base: &str| {
+            let found = ldap.with_timeout(TIMEOUT).search(base, Scope::Subtree, &filter, wanted).await?;
+            let (found, _) = found.success()?;
+            let mut objects: Vec<Object> =
+                found.into_iter().map(|entry| Object::from(SearchEntry::construct(entry))).collect();
+            objects.sort();
+            Ok(objects)
+        });
+        asked.await.map_err(|why| DirectoryError { server: "schema maps".into(), why: why.to_string() })
+    }
+
+    async fn ask(&self, server: &str) -> Result<Option<ServerObject>, LdapError> {
+        self.asking(async |ldap: &mut Ldap, base: &str| {
+            let filter = format!("(&(objectClass=msExchExchangeServer)(cn={}))", ldap_escape(server));
+            let found = ldap
+                .with_timeout(TIMEOUT)
+                .search(base, Scope::Subtree, &filter, vec!["serialNumber"])
+                .await?;
+            let (found, _) = found.success()?;
+            let Some(entry) = found.into_iter().next().map(SearchEntry::construct) else { return Ok(None) };
+            let below = ldap
+                .with_timeout(TIMEOUT)
+                .search(&entry.dn, Scope::Subtree, "(objectClass=msExchStorageGroup)", vec![RECOVERY])
+                .await?;
+            let (below, _) = below.success()?;
+            let serving =
+                below.into_iter().map(SearchEntry::construct).filter(|group| !is_recovery(group)).count();
+            Ok(Some(ServerObject {
+                serial_number: entry.attrs.get("serialNumber").and_then(|values| values.first().cloned()),
+                storage_groups: u32::try_from(serving).ok().filter(|&count| count > 0),
+            }))
+        })
+        .await
+    }
+
+    /// Asks something on a connection of its own, of the partition with Exchange's objects.
+    async fn asking<T>(
+        &self,
+        question: impl AsyncFnOnce(&mut Ldap, &str) -> Result<T, LdapError>,
+    ) -> Result<T, LdapError> {
         let settings = LdapConnSettings::new().set_conn_timeout(TIMEOUT).set_starttls(self.start_tls);
         let (connection, mut ldap) = LdapConnAsync::with_settings(settings, &self.url).await?;
         let driver = tokio::spawn(connection.drive());
@@ -88,24 +141,7 @@ impl LdapDirectory {
             let root = root.into_iter().next().map(SearchEntry::construct);
             let named = |name: &str| root.as_ref().and_then(|e| e.attrs.get(name)?.first().cloned());
             let base = named(CONFIGURATION).or_else(|| named(CONTEXTS)).unwrap_or_default();
-            let filter = format!("(&(objectClass=msExchExchangeServer)(cn={}))", ldap_escape(server));
-            let found = ldap
-                .with_timeout(TIMEOUT)
-                .search(&base, Scope::Subtree, &filter, vec!["serialNumber"])
-                .await?;
-            let (found, _) = found.success()?;
-            let Some(entry) = found.into_iter().next().map(SearchEntry::construct) else { return Ok(None) };
-            let below = ldap
-                .with_timeout(TIMEOUT)
-                .search(&entry.dn, Scope::Subtree, "(objectClass=msExchStorageGroup)", vec![RECOVERY])
-                .await?;
-            let (below, _) = below.success()?;
-            let serving =
-                below.into_iter().map(SearchEntry::construct).filter(|group| !is_recovery(group)).count();
-            Ok(Some(ServerObject {
-                serial_number: entry.attrs.get("serialNumber").and_then(|values| values.first().cloned()),
-                storage_groups: u32::try_from(serving).ok().filter(|&count| count > 0),
-            }))
+            question(&mut ldap, &base).await
         };
         let answer = answer.await;
         // The answer is here; how the connection ends changes nothing about it.

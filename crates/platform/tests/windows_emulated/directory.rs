@@ -34,6 +34,17 @@ async fn the_version_is_verified_in_a_real_directory() {
     assert_eq!(directory.server("*").await.unwrap(), None, "a name is no pattern");
     assert!(named("wrong").server("EVS1").await.is_err());
 
+    // The connector's policy has its maps; nothing else is read with it, and nothing is written by reading.
+    assert_eq!(directory.schema_maps().await.unwrap(), []);
+    slapd.map("to 5.5", "from 5.5").await;
+    let before = slapd.all().await;
+    let [policy] = &directory.schema_maps().await.unwrap()[..] else { panic!("one object") };
+    assert!(policy.dn.starts_with("cn=Default ADC Policy,"), "{policy:?}");
+    let names: Vec<&str> = policy.attributes.iter().map(|(name, _)| name.as_str()).collect();
+    assert_eq!(names, ["msExchServer1SchemaMap", "msExchServer2SchemaMap", "objectClass"]);
+    assert_eq!(policy.attributes[1].1, [b"from 5.5".to_vec()]);
+    assert_eq!(slapd.all().await, before);
+
     let site = Site::asking(emulation, estate, "exchange-2003-sp2", directory.clone()).await;
     let plan = plan(&site, &site.look().await);
     carry_out(&site, &plan).await;

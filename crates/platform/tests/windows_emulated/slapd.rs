@@ -49,6 +49,10 @@ impl Slapd {
             "include /etc/ldap/schema/core.schema\n\
              objectclass ( 1.1.2.1 NAME 'msExchExchangeServer' SUP top STRUCTURAL MUST cn MAY serialNumber )\n\
              attributetype ( 1.1.1.1 NAME 'msExchRestore' SYNTAX 1.3.6.1.4.1.1466.115.121.1.7 SINGLE-VALUE )\n\
+             attributetype ( 1.1.1.2 NAME 'msExchServer1SchemaMap' SYNTAX 1.3.6.1.4.1.1466.115.121.1.40 )\n\
+             attributetype ( 1.1.1.3 NAME 'msExchServer2SchemaMap' SYNTAX 1.3.6.1.4.1.1466.115.121.1.40 )\n\
+             objectclass ( 1.1.2.5 NAME 'msExchSchemaMapPolicy' SUP top STRUCTURAL MUST cn MAY \
+             ( msExchServer1SchemaMap $ msExchServer2SchemaMap ) )\n\
              objectclass ( 1.1.2.2 NAME 'configuration' SUP top STRUCTURAL MUST cn )\n\
              objectclass ( 1.1.2.3 NAME 'msExchStorageGroup' SUP top STRUCTURAL MUST cn MAY msExchRestore )\n\
              objectclass ( 1.1.2.4 NAME 'msExchInformationStore' SUP top STRUCTURAL MUST cn )\n\
@@ -111,6 +115,26 @@ impl Slapd {
             tokio::time::sleep(Duration::from_millis(50)).await;
         }
         panic!("slapd doesn't answer at {}", self.url)
+    }
+
+    /// Puts the policy of the Active Directory Connector there, with its two maps.
+    pub(crate) async fn map(&self, to_55: &str, from_55: &str) {
+        let policy = [
+            ("objectClass", "msExchSchemaMapPolicy"),
+            ("cn", "Default ADC Policy"),
+            ("msExchServer1SchemaMap", to_55),
+            ("msExchServer2SchemaMap", from_55),
+        ];
+        add(&mut self.administrator().await, &format!("cn=Default ADC Policy,{BASE}"), &policy).await;
+    }
+
+    /// All that it holds, stamps and sequence numbers among it.
+    pub(crate) async fn all(&self) -> BTreeMap<String, BTreeMap<String, Vec<String>>> {
+        let mut ldap = self.administrator().await;
+        let search = ldap.search(BASE, Scope::Subtree, "(objectClass=*)", vec!["*", "+"]);
+        let (found, _) = search.await.unwrap().success().unwrap();
+        let entries = found.into_iter().map(SearchEntry::construct);
+        entries.map(|entry| (entry.dn, entry.attrs.into_iter().collect())).collect()
     }
 
     /// What it says of a virtual server.

@@ -9,7 +9,7 @@ mod of_55;
 mod script;
 
 use kaketsugi_estate::{EvidenceKind, ReleaseState};
-use kaketsugi_plan::{Plan, Step};
+use kaketsugi_plan::{Action, Condition, Plan, Step};
 
 pub(crate) use alone::{alone, alone_half_done, balanced};
 pub(crate) use estates::{cluster, exchange, group, hotfix, pacemaker, packages, release, server, sp2};
@@ -170,6 +170,28 @@ pub(crate) fn copy_before(plan: &mut Plan, id: &str, other: &str, change: impl F
     let to = plan.steps.iter().position(|s| s.id.as_str() == other).unwrap();
     plan.steps.insert(to, step);
     chain(plan);
+}
+
+/// The same service pack where EXN2 has the Active Directory Connector.
+pub(crate) fn with_connector() -> Plan {
+    use EvidenceKind::{ConnectorMapsSaved, ConnectorUpgraded};
+    let mut plan = service_pack();
+    plan.snapshot.servers.get_mut(&server("EXN2")).unwrap().connector = Some(true);
+    for kind in [ConnectorMapsSaved, ConnectorUpgraded] {
+        let evidence = Condition::Evidence { kind, age_max_seconds: None };
+        copy_before(&mut plan, "attest/TriedInTest/1", "stage/EXN1/1", |step| {
+            step.id = kaketsugi_plan::StepId::new(format!("attest/{kind:?}/1"));
+            (step.action, step.expects) = (Action::Attest { evidence: kind }, vec![evidence.clone()]);
+        });
+        let own = plan.payload.id.clone();
+        for step in &mut plan.steps {
+            let installs = matches!(&step.action, Action::Install { release, .. } if *release == own);
+            step.requires.extend(installs.then(|| evidence.clone()));
+        }
+    }
+    let maps = Condition::Evidence { kind: ConnectorMapsSaved, age_max_seconds: None };
+    at(&mut plan, "attest/ConnectorUpgraded/1").requires.push(maps);
+    plan
 }
 
 /// Each step after the one before.

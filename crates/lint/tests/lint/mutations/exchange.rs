@@ -6,11 +6,14 @@ use kaketsugi_plan::{Action, Condition, Plan};
 use super::{Mutation, mutation};
 use crate::kit::{
     at, chain, cluster, copy_before, group, hotfix_plan, of_55, of_2000, paused, put_before, remove, server,
-    service_pack,
+    service_pack, with_connector,
 };
 
 pub(super) fn mutations() -> Vec<Mutation> {
-    [order(), upgrades(), of_exchange_2000(), of_exchange_5_5(), evidence()].into_iter().flatten().collect()
+    [order(), upgrades(), of_exchange_2000(), of_exchange_5_5(), of_the_connector(), evidence()]
+        .into_iter()
+        .flatten()
+        .collect()
 }
 
 fn order() -> Vec<Mutation> {
@@ -81,6 +84,28 @@ fn of_exchange_2000() -> Vec<Mutation> {
             }
         }),
     ]
+}
+
+fn of_the_connector() -> Vec<Mutation> {
+    vec![
+        mutation("evidence-connector", "its set-up is left out", with_connector, |p| {
+            remove(p, "attest/ConnectorUpgraded/1");
+            p.steps.iter_mut().for_each(|step| step.requires.retain(|c| !upgraded(c)));
+        }),
+        mutation("evidence-connector", "nobody asks for it", with_connector, |p| {
+            at(p, "install/EXN1/2").requires.retain(|c| !upgraded(c));
+        }),
+        mutation("evidence-connector-maps", "it is upgraded unsaved", with_connector, |p| {
+            at(p, "attest/ConnectorUpgraded/1").requires.clear();
+        }),
+        mutation("evidence-never-comes", "nobody saves its maps", with_connector, |p| {
+            remove(p, "attest/ConnectorMapsSaved/1");
+        }),
+    ]
+}
+
+fn upgraded(condition: &Condition) -> bool {
+    matches!(condition, Condition::Evidence { kind: EvidenceKind::ConnectorUpgraded, .. })
 }
 
 fn of_exchange_5_5() -> Vec<Mutation> {

@@ -38,13 +38,14 @@ pub(super) async fn look(
         let (set_up, states) = set_up?;
         Ok::<_, Error>((set_up, Some((states, staged?))))
     };
-    let (set_up, service, pending, installer, lock, services, optimized) = join!(
+    let (set_up, service, pending, installer, lock, services, connector, optimized) = join!(
         of_release,
         cluster_service(shell),
         restart_pending(shell),
         installer_running(shell),
         lock::holder(shell),
         settings::services(shell, allow_unverified),
+        connector(shell),
         optimized(shell)
     );
     let (set_up, release) = set_up?;
@@ -56,6 +57,7 @@ pub(super) async fn look(
         restart_pending: pending?,
         installer_running: installer?,
         lock: lock?,
+        connector: connector?,
         optimized: optimized?,
         ..ServerSeen::default()
     };
@@ -75,6 +77,15 @@ pub(super) async fn look(
         seen.trouble.push(Trouble::Unreadable { what: "Exchange's set-up key".into() });
     }
     Ok(seen)
+}
+
+/// Whether the service of the Active Directory Connector is registered. Exchange 5.5 came before Active Directory.
+async fn connector(shell: &Shell) -> Result<Option<bool>, Error> {
+    const SERVICE: &str = r"HKLM\SYSTEM\CurrentControlSet\Services\MSADC";
+    if shell.product == Product::Exchange55 {
+        return Ok(None);
+    }
+    Ok(shell.run(&shell.tools.registry(SERVICE, Some("ImagePath"))).await?.is_registered())
 }
 
 /// Whether the Performance Optimizer's log (KB175283) is newer than that of set-up, which appends to it whenever it works
