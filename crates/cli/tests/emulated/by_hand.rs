@@ -1,6 +1,7 @@
 //! Nodes that no command reaches: a person carries every look there and types every line.
 
 use crate::kit::{Carrier, Event, NODES, Script, Setup, Site, Terminal, said};
+use kaketsugi_knowledge::Build;
 use kaketsugi_plan::{Actor, Plan};
 
 /// Plans at a terminal.
@@ -84,6 +85,59 @@ fn a_hotfix_by_hand_with_a_restart() {
     site.assert_mended();
     let restarts = told(&site).iter().filter(|l| l.contains("shutdown")).count();
     assert!(restarts >= 1, "{:?}", told(&site));
+}
+
+/// A whole service pack of an older Exchange by hand, and what was told against the transcript of the machine's way.
+fn older(release: &'static str, build: Build, transcript: &str) {
+    let site = Site::new(Setup::older(release, build, "NODE1"));
+    let mut carrier = Carrier::new(&site);
+    let plan = plan(&site, &mut carrier);
+    assert!(carrier.sheets <= 4, "a look needs few walks: {:?}", carrier.asked);
+    let mut terminal = Terminal::start(site.apply(&plan));
+    let code = carrier.attend(Some(&plan), &mut terminal);
+    assert_eq!(code, 0, "{}", terminal.text());
+    // What is attested is called otherwise there, and lines may be typed on any node that can say them.
+    let at_nodes = |line: &&str| !line.contains("person at desk");
+    let script: Vec<&str> = transcript.lines().filter(at_nodes).collect();
+    let mut told = site.told();
+    told.retain(|line| !line.starts_with("person at desk"));
+    let typed = |line: &String| {
+        let (who, what) = line.split_once(": ").unwrap();
+        !who.starts_with("person at ") || what.starts_with("run ") || what == "perfwiz"
+    };
+    told.retain(typed);
+    let anywhere = |line: &str| {
+        line.replace("NODE2           | cluster", "ANY | cluster")
+            .replace("NODE1           | cluster", "ANY | cluster")
+    };
+    let told: Vec<String> = told
+        .iter()
+        .map(|line| match line.split_once(": cluster ") {
+            Some((_, what)) => format!("ANY: cluster {what}"),
+            None => line.clone(),
+        })
+        .collect();
+    Script::read(&script.iter().map(|line| anywhere(line)).collect::<Vec<_>>().join("\n")).check(&told);
+    let truth = site.emulation.truth();
+    assert_eq!(truth.harm, Vec::<String>::new());
+    assert!(truth.groups["EVS1"].online && truth.groups["Cluster Group"].online, "{truth:?}");
+    assert!(truth.nodes.values().all(|node| node.powered && node.member && !node.broken), "{truth:?}");
+    assert!(carrier.waiting().is_empty(), "no sheet is left");
+}
+
+/// The first sheet brings the script along, by which the others look.
+#[test]
+fn exchange_2000_by_hand_on_windows_2000() {
+    let transcript = include_str!("transcripts/2000-sp3-active-passive.txt");
+    // Where the example leaves it on the patched node, this estate's policy brings it home.
+    let home = "home | ANY | cluster group EVS1 /moveto:NODE1";
+    older("exchange-2000-sp3", Build::new(6, 0, 5762, 3), &format!("{transcript}\n{home}"));
+}
+
+#[test]
+fn exchange_5_5_by_hand_on_windows_nt_4() {
+    let transcript = include_str!("transcripts/5.5-sp4-active-passive.txt");
+    older("exchange-5.5-sp4", Build::new(5, 5, 2650, 24), transcript);
 }
 
 #[test]

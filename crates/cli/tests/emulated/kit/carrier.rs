@@ -52,8 +52,14 @@ impl<'a> Carrier<'a> {
         }
         let plan = plan.unwrap_or_else(|| panic!("asked without a plan: {prompt:?}"));
         let step = plan.step(&StepId::new(prompt.step.as_str())).unwrap();
-        if matches!(step.action, Action::Install { .. } | Action::Attest { .. } | Action::UpgradeGroup { .. })
-        {
+        let at_console = matches!(
+            step.action,
+            Action::Install { .. }
+                | Action::Attest { .. }
+                | Action::UpgradeGroup { .. }
+                | Action::Optimize { .. }
+        );
+        if at_console {
             return self.at_console(instruction(plan, prompt));
         }
         // Nothing but the words of the question is needed: where, and what to type.

@@ -23,6 +23,11 @@ pub(crate) fn instruction(plan: &Plan, prompt: &Prompt) -> Instruction {
             names(path.rsplit('\\').next().unwrap());
             Instruction::Install { node: node.to_string(), path }
         }
+        Action::Optimize { node } => {
+            names(node.as_str());
+            names("perfwiz");
+            Instruction::Optimize { node: node.to_string() }
+        }
         Action::UpgradeGroup { group, node, .. } => {
             names(node.as_str());
             names(group.as_str());

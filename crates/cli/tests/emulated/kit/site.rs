@@ -58,6 +58,20 @@ impl Setup {
         Self { release: "exchange-2003-kb916803", build: SP2, ..Self::service_pack(owner) }
     }
 
+    /// A service pack of an older Exchange: its Windows is a person's in any case.
+    pub(crate) fn older(release: &'static str, build: Build, owner: &'static str) -> Self {
+        Self { release, build, fix: [false; 2], ..Self::service_pack(owner) }.by_hand()
+    }
+
+    /// The product, and the Windows below it, as an estate file names them.
+    fn product(&self) -> (&'static str, &'static str) {
+        match self.release {
+            release if release.starts_with("exchange-5.5") => ("exchange-5.5", "windows-nt4"),
+            release if release.starts_with("exchange-2000") => ("exchange-2000", "windows-2000"),
+            _ => ("exchange-2003", "windows-2003"),
+        }
+    }
+
     pub(crate) fn by_hand(self) -> Self {
         Self { by_hand: true, ..self }
     }
@@ -145,7 +159,9 @@ impl Site {
             };
             text.push_str(&format!(
                 "[[server]]\nname = \"{name}\"\naddress = \"{address}\"\n{way}\n\
-                 product = \"exchange-2003\"\nos = \"windows-2003\"\n"
+                 product = \"{}\"\nos = \"{}\"\n",
+                self.setup.product().0,
+                self.setup.product().1
             ));
         }
         text.push_str(&format!(
