@@ -51,6 +51,11 @@ fn finding(code: &str, symptom: String, cause: &str, remedy: &str) -> Finding {
     Finding { code: code.into(), symptom, cause: cause.into(), remedy: remedy.into(), cites: Vec::new() }
 }
 
+/// What the document says of going back to an older version.
+fn going_back(payload: &Payload) -> Vec<String> {
+    payload.product.is_exchange().then(|| "ALL-NO-UNINSTALL".to_owned()).into_iter().collect()
+}
+
 /// Why a release of the catalogue can't go onto what is installed on a server that is to get it.
 fn unfit(id: &ServerId, seen: &ServerSeen, payload: &Payload) -> Option<Finding> {
     use kaketsugi_estate::ReleaseState::{Absent, Newer};
@@ -67,24 +72,30 @@ fn unfit(id: &ServerId, seen: &ServerSeen, payload: &Payload) -> Option<Finding>
     let title = &payload.title;
     match release.fits(&Installed { product: &release.product, build, hotfixes: BTreeSet::new() }) {
         Fit::Installable | Fit::AlreadyInstalled | Fit::WrongProduct => None,
-        Fit::Older { .. } => Some(finding(
-            "release/older",
-            format!("{title} is older than what is on {id}: {has}"),
-            "an older release over a newer one leaves files of two versions, and databases that the older can't open",
-            "Choose a release that is newer than what is installed; `kaketsugi releases` lists them.",
-        )),
+        Fit::Older { .. } => Some(Finding {
+            cites: going_back(payload),
+            ..finding(
+                "release/older",
+                format!("{title} is older than what is on {id}: {has}"),
+                "an older release over a newer one leaves files of two versions, and databases that the older can't open",
+                "Choose a release that is newer than what is installed; `kaketsugi releases` lists them.",
+            )
+        }),
         Fit::NeedsFirst(first) => {
             let first: Vec<&str> = first.iter().map(|id| id.as_str()).collect();
             let needs = match first.as_slice() {
                 [] => format!("build {} or newer", release.from.at_least),
                 names => names.join(", then "),
             };
-            Some(finding(
-                "release/needs-first",
-                format!("{title} needs {needs}; {id} has {has}"),
-                "its installer refuses anything older, and by then users would have been cut off for nothing",
-                "Apply what it needs first, then plan again.",
-            ))
+            Some(Finding {
+                cites: payload.cites.clone(),
+                ..finding(
+                    "release/needs-first",
+                    format!("{title} needs {needs}; {id} has {has}"),
+                    "its installer refuses anything older, and by then users would have been cut off for nothing",
+                    "Apply what it needs first, then plan again.",
+                )
+            })
         }
         Fit::Unknown => Some(finding(
             "server/unknown-version",

@@ -62,7 +62,11 @@ fn refused() -> Vec<Pacemaker> {
     cluster.nodes.get_mut(&id::<kaketsugi_estate::ServerId>("NODE2")).unwrap().state = NodeState::Online;
     let two = [("EX", "NODE1"), ("SHARE", "NODE2")];
     let two_active = exchange(&["NODE1", "NODE2"], &two, "exchange-5.5-sp4");
-    vec![full, of_2000, busy, nowhere, two_active]
+    let mut older = exchange(&["NODE1", "NODE2"], &one, "exchange-2003-sp1");
+    for server in older.snapshot.servers.values_mut() {
+        server.version = Some("Version 6.5 (Build 7638.2: Service Pack 2)".into());
+    }
+    vec![full, of_2000, busy, nowhere, two_active, older]
 }
 
 fn observed() -> Places {
