@@ -209,6 +209,7 @@ pub(crate) fn goal(state: &State) -> Option<Broken> {
         installed(state, &now, &mut what);
         restarted(plan, &now, &mut what);
         as_before(plan, &now, &mut what);
+        optimized(plan, &now, &mut what);
         if plan.payload.group_upgrade {
             upgraded(state, &now, &mut what);
         }
@@ -235,6 +236,19 @@ fn restarted(plan: &Plan, now: &Snapshot, what: &mut Vec<String>) {
     let asks = |seen: &Snapshot, node| seen.servers.get(node).and_then(|s| s.restart_pending) == Some(true);
     for node in now.servers.keys().filter(|n| asks(now, n) && !asks(&plan.snapshot, n)) {
         what.push(format!("{node} still asks for a restart"));
+    }
+}
+
+/// Where the product was when the plan was made, its optimizer was run after set-up (E55-PERFWIZ). What it sets reaches the
+/// other nodes of a cluster with the group.
+fn optimized(plan: &Plan, now: &Snapshot, what: &mut Vec<String>) {
+    let groups = plan.snapshot.clusters.values().flat_map(|cluster| cluster.groups.values());
+    let serving = groups.filter(|group| plan.payload.optimizer && group.role == GroupRole::Service);
+    let owners: BTreeSet<&ServerId> = serving.filter_map(|group| group.owner.as_ref()).collect();
+    for node in owners {
+        if now.servers.get(node).and_then(|seen| seen.optimized) == Some(false) {
+            what.push(format!("the Performance Optimizer was not run on {node} after set-up"));
+        }
     }
 }
 

@@ -91,6 +91,7 @@ fn a_hotfix_is_recorded_below_the_next_service_pack() {
         ("exchange-2003-kb916803", r"HKLM\SOFTWARE\Microsoft\Updates\Exchange Server 2003\SP3\KB916803"),
         ("exchange-2003-kb889528", r"HKLM\SOFTWARE\Microsoft\Updates\Exchange Server 2003\SP2\KB889528"),
         ("exchange-2000-kb931832", r"HKLM\SOFTWARE\Microsoft\Updates\Exchange Server 2000\SP4\KB931832"),
+        ("exchange-5.5-kb894689", r"HKLM\SOFTWARE\Microsoft\Updates\Exchange Server 5.5\SP5\894689"),
     ] {
         assert_eq!(get(id).proofs[0].what, ProofKind::RegistryKey { key: key.to_owned() }, "{id}");
     }
@@ -99,7 +100,12 @@ fn a_hotfix_is_recorded_below_the_next_service_pack() {
             ProofKind::RegistryKey { key } => key.rsplit('\\').next(),
             _ => None,
         });
-        assert_eq!(record, release.kb.as_deref(), "{}", release.id);
+        // Of 5.5 the bare number.
+        let kb = release.kb.as_deref().map(|kb| match release.product.as_str() {
+            "exchange-5.5" => kb.trim_start_matches("KB"),
+            _ => kb,
+        });
+        assert_eq!(record, kb, "{}", release.id);
     }
 }
 

@@ -155,7 +155,8 @@ impl Settings {
             None => {
                 let named = if word == "auto" { "Automatic" } else { "Disabled" };
                 self.clicks.push(format!(
-                    "In Administrative Tools, Services, set the startup type of {service} to {named}."
+                    "In Services (Administrative Tools; Windows NT 4.0: Control Panel), set the startup type of {service} to \
+                     {named}."
                 ));
             }
         }

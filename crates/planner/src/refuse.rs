@@ -230,6 +230,7 @@ fn clusters(findings: &mut Vec<Finding>, estate: &Estate, snapshot: &Snapshot, p
             findings.push(f);
         }
         findings.extend(several_active(id.as_str(), seen, payload));
+        findings.extend(knows_no_clusters(id.as_str(), seen, payload));
         for trouble in &seen.trouble {
             if *trouble == Trouble::FencingDisabled && estate.policy.allow_fencing_disabled {
                 continue;
@@ -290,6 +291,23 @@ fn several_active(id: &str, seen: &ClusterSeen, payload: &Payload) -> Option<Fin
         "Move the other groups to the node that has the Exchange group for the time of the run, then plan again.",
     );
     f.cites.push("E55-CLU-ACTIVE-FIRST".into());
+    Some(f)
+}
+
+/// A fix of Exchange 5.5 on a cluster: it doesn't know clusters, and its own order isn't planned here.
+fn knows_no_clusters(id: &str, seen: &ClusterSeen, payload: &Payload) -> Option<Finding> {
+    let clustered = seen.kind == ClusterKind::Windows && payload.product == Product::Exchange55;
+    if !clustered || payload.in_place {
+        return None;
+    }
+    let mut f = finding(
+        "release/knows-no-clusters",
+        format!("{id}: {} doesn't know clusters", payload.title),
+        "its installer stops services behind the cluster's back, which then starts them again or fails the group over",
+        "By hand: take the Exchange group offline on the active node, install there, move the group, install on the other \
+         node, move it where you want it, bring it online (KB 271634).",
+    );
+    f.cites.extend(["E55-CLU-ACTIVE-FIRST", "KB271634"].map(str::to_owned));
     Some(f)
 }
 

@@ -167,6 +167,19 @@ verify/cluster EX55/1 | Look that the services of EX55 start as before
     assert!(cited(&left).contains("E55-PERFWIZ") && cited(&left).contains("KB271824"), "{left:#?}");
 }
 
+/// E55-ALONE holds for fixes, too; the optimizer and the components are said of service packs alone.
+#[test]
+fn a_fix_of_exchange_5_5() {
+    let plan = plan(&alone(&[("EX55", &[])], "exchange-5.5-kb894689"));
+    let cites = cited(&plan);
+    assert_eq!(installs(&plan), ["EX55"]);
+    for rule in ["E55-ALONE", "E55-BACKUP", "E55-BACKUP-AFTER", "E55-RELEASE-NOTES"] {
+        assert!(cites.contains(rule), "{rule}: {cites:?}");
+    }
+    assert!(!cites.contains("E55-PERFWIZ") && !cites.contains("E55-EXTRAS"), "{cites:?}");
+    assert!(!plan.steps.iter().any(|s| matches!(s.action, Action::Restart { .. } | Action::Optimize { .. })));
+}
+
 #[test]
 fn small_business_servers_of_exchange_5_5_name_their_languages_folder() {
     let mut kit = alone(&[("SBS1", &[Role::SmallBusinessServer])], "exchange-5.5-sp4");

@@ -36,7 +36,9 @@ fn kits() -> Vec<Pacemaker> {
         kits.push(exchange(&["NODE1", "NODE2"], &[("EVS1", "NODE1")], release));
         kits.push(exchange(&["NODE1", "NODE2"], &[("EVS1", "NODE1"), ("EVS2", "NODE2")], release));
     }
-    kits.push(alone(&[("EX55", &[]), ("SBS1", small)], "exchange-5.5-sp4"));
+    for release in ["exchange-5.5-sp4", "exchange-5.5-kb894689"] {
+        kits.push(alone(&[("EX55", &[]), ("SBS1", small)], release));
+    }
     kits.push(exchange(&["NODE1", "NODE2"], &[("EX", "NODE1")], "exchange-5.5-sp4"));
     kits
 }
@@ -66,7 +68,8 @@ fn refused() -> Vec<Pacemaker> {
     for server in older.snapshot.servers.values_mut() {
         server.version = Some("Version 6.5 (Build 7638.2: Service Pack 2)".into());
     }
-    vec![full, of_2000, busy, nowhere, two_active, older]
+    let fix = exchange(&["NODE1", "NODE2"], &[("EX", "NODE1")], "exchange-5.5-kb894689");
+    vec![full, of_2000, busy, nowhere, two_active, older, fix]
 }
 
 fn observed() -> Places {

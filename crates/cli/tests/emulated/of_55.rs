@@ -40,7 +40,8 @@ fn active_first_whatever_it_is_called() {
     Script::read(&script.join("\n")).check(&told(&rehearse(&estate, SP4, &[])));
 }
 
-/// The active node loses its power amid set-up: its group stays where it is, and no older version opens it.
+/// The passive node loses its power before its turn, while it is paused: its group stays on the active one, and no older
+/// version opens it.
 #[test]
 fn a_fault_amid_the_run_brings_nothing_to_the_older_version() {
     let output = rehearse(CLUSTER, SP4, &["--fault", "NODE2:clussvc=power-cut"]);
@@ -50,13 +51,19 @@ fn a_fault_amid_the_run_brings_nothing_to_the_older_version() {
     assert!(text.contains("Pause NODE2"), "{text}");
 }
 
-/// A person who says that the optimizer was run, and didn't run it, is not believed.
+/// A person who says that the optimizer was run, and didn't run it, is not believed: its own log is the proof.
 #[test]
-fn the_optimizer_s_own_log_is_the_proof() {
+fn an_optimizer_that_was_not_run_is_found_out() {
     let estate = ALONE.replace("environment = \"production\"", "environment = \"test\"");
-    // What is claimed done first is set-up; the run stops there, and says which proof is missing.
-    let (code, text) = said(&rehearse(&estate, SP4, &["--fault", "operator=claims-done"]));
-    assert_ne!(code, Some(0), "{text}");
+    // Three attestations and set-up are done, late; the optimizer isn't.
+    let mut faults = ["--fault", "operator=late"].repeat(4);
+    faults.extend(["--fault", "operator=claims-done"]);
+    let (code, text) = said(&rehearse(&estate, SP4, &faults));
+    assert_eq!(code, Some(3), "{text}");
+    assert!(
+        text.contains("the Performance Optimizer was run on EX55 since set-up last worked there"),
+        "{text}"
+    );
 }
 
 /// E55-ALONE, E55-SBS: set-up is run, nothing is restarted, and the optimizer comes after it.
@@ -68,4 +75,22 @@ fn servers_that_stand_alone() {
     for rule in ["E55-ALONE (", "E55-SBS (", "E55-PERFWIZ (", "E55-EXTRAS (", "E55-BACKUP-AFTER ("] {
         assert!(text.contains(rule), "{rule}: {text}");
     }
+}
+
+/// A store hotfix on servers that stand alone; on a cluster it is refused, with the way by hand.
+#[test]
+fn a_fix_goes_onto_servers_that_stand_alone_and_onto_no_cluster() {
+    const FIX: &str = "exchange-5.5-kb894689";
+    let at_sp4 = |estate: &str| estate.replace("5.5.2650.24", "5.5.2653.23");
+    let told = told(&rehearse(&at_sp4(ALONE), FIX, &[]));
+    let runs: Vec<&String> =
+        told.iter().filter(|line| line.contains("Exchange5.5-KB894689-x86-ENU.exe")).collect();
+    assert!(
+        matches!(&runs[..], [one, two] if one.contains("at EX55") && two.contains("at SBS1")),
+        "{told:#?}"
+    );
+    assert!(!told.iter().any(|line| line.contains("perfwiz") || line.contains("restart")), "{told:#?}");
+    let (code, text) = said(&rehearse(&at_sp4(CLUSTER), FIX, &[]));
+    assert_eq!(code, Some(2), "{text}");
+    assert!(text.contains("doesn't know clusters") && text.contains("KB 271634"), "{text}");
 }

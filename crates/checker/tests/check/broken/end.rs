@@ -4,6 +4,7 @@ use kaketsugi_checker::Broken;
 use kaketsugi_plan::{Action, Condition};
 
 use super::{found, found_beside_exposures, service_pack, three};
+use crate::right::clustered;
 use crate::testkit::{careless, exchange, find, remove};
 
 #[test]
@@ -108,4 +109,14 @@ fn unproven(plan: &mut kaketsugi_plan::Plan) {
     for step in &mut plan.steps {
         step.expects.retain(|c| !matches!(c, Condition::Installed { .. }) || step.action.name() == "install");
     }
+}
+
+#[test]
+fn an_optimizer_that_nobody_runs() {
+    let mut plan = clustered(&["N1", "N2"], &[("EX", "N1")], "exchange-5.5-sp4");
+    let optimizer = find(&plan, "optimize", "N1");
+    remove(&mut plan, optimizer);
+    let trace = found(&plan, "exchange-optimizer");
+    let Broken::GoalMissed { what } = &trace.violation.broken else { panic!("{trace}") };
+    assert_eq!(what, &["the Performance Optimizer was not run on N1 after set-up"]);
 }
