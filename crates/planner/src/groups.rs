@@ -38,7 +38,7 @@ pub(crate) fn relocate(
     }
     nodes::start(sheet, board, to)?;
     if first_time {
-        standby::hold_back(sheet, board, group)?;
+        standby::hold_back(sheet, board, group, None)?;
     }
     move_online(sheet, board, group, to, false)
 }

@@ -23,7 +23,7 @@ pub(crate) fn clear_the_way(
         groups::relocate(sheet, board, &group, &to)?;
     }
     for group in staying {
-        standby::hold_back_from(sheet, board, &group, node)?;
+        standby::hold_back(sheet, board, &group, Some(node))?;
     }
     Ok(())
 }

@@ -69,7 +69,7 @@ pub(crate) fn hold_back(sheet: &mut Sheet, board: &mut Board<'_>) -> Result<(), 
     }
     for group in board.carried_over.clone() {
         if board.owner.get(&group).is_some_and(|owner| board.patched.contains(owner)) {
-            standby::hold_back(sheet, board, &group)?;
+            standby::hold_back(sheet, board, &group, None)?;
         }
     }
     Ok(())

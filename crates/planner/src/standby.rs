@@ -55,23 +55,10 @@ pub(crate) fn drain(sheet: &mut Sheet, board: &mut Board<'_>, node: &ServerId) -
     Ok(())
 }
 
-/// Pauses the nodes with the older version that could be given a group: once the new store has upgraded its databases, no
-/// fail-over may bring them to an old one (E00-AP-STORE-UPGRADE).
-pub(crate) fn hold_back(sheet: &mut Sheet, board: &mut Board<'_>, group: &GroupId) -> Result<(), Refused> {
-    hold_back_but(sheet, board, group, None)
-}
-
-/// The same, before the node that has the group gets the new version where it stands (E55-CLU-ACTIVE-FIRST).
-pub(crate) fn hold_back_from(
-    sheet: &mut Sheet,
-    board: &mut Board<'_>,
-    group: &GroupId,
-    node: &ServerId,
-) -> Result<(), Refused> {
-    hold_back_but(sheet, board, group, Some(node))
-}
-
-fn hold_back_but(
+/// Pauses the nodes with the older version that could be given a group: once a new version has opened its databases, no
+/// fail-over may bring them to an old one (E00-AP-STORE-UPGRADE). `but` is the node that is about to get the new version
+/// where the group stands (E55-CLU-ACTIVE-FIRST).
+pub(crate) fn hold_back(
     sheet: &mut Sheet,
     board: &mut Board<'_>,
     group: &GroupId,

@@ -50,6 +50,13 @@ const RECOVERY: &str = "msExchRestore";
 /// What the connector maps between the directories by: Remote.map (to 5.5) and Local.map (from it) (KB253834).
 const MAPS: [&str; 2] = ["msExchServer1SchemaMap", "msExchServer2SchemaMap"];
 
+/// An attribute with more values than Active Directory gives at once, which it calls `NAME;range=0-1499` (MS-ADTS
+/// 3.1.1.3.1.3.3): what was read is not all.
+fn cut_off(objects: &[Object]) -> Option<&str> {
+    let names = objects.iter().flat_map(|object| &object.attributes).map(|(name, _)| name.as_str());
+    names.into_iter().find(|name| name.to_lowercase().contains(";range="))
+}
+
 fn is_recovery(group: &SearchEntry) -> bool {
     let values =
         group.attrs.iter().find(|(name, _)| name.eq_ignore_ascii_case(RECOVERY)).map(|(_, values)| values);
@@ -92,7 +99,12 @@ impl LdapDirectory {
             objects.sort();
             Ok(objects)
         });
-        asked.await.map_err(|why| DirectoryError { server: "schema maps".into(), why: why.to_string() })
+        let failed = |why: String| DirectoryError { server: "schema maps".into(), why };
+        let objects = asked.await.map_err(|why| failed(why.to_string()))?;
+        match cut_off(&objects) {
+            None => Ok(objects),
+            Some(name) => Err(failed(format!("it gives only a part of the values ({name})"))),
+        }
     }
 
     async fn ask(&self, server: &str) -> Result<Option<ServerObject>, LdapError> {
@@ -155,5 +167,20 @@ impl LdapDirectory {
 impl Directory for LdapDirectory {
     async fn server(&self, name: &str) -> Result<Option<ServerObject>, DirectoryError> {
         self.ask(name).await.map_err(|why| DirectoryError { server: name.to_owned(), why: why.to_string() })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_part_of_the_values_is_not_taken_for_all() {
+        let object = |name: &str| {
+            vec![Object { dn: "CN=a".into(), attributes: vec![(name.into(), vec![b"x".to_vec()])] }]
+        };
+        assert_eq!(cut_off(&object("msExchServer1SchemaMap")), None);
+        let part = object("msExchServer1SchemaMap;range=0-1499");
+        assert_eq!(cut_off(&part), Some("msExchServer1SchemaMap;range=0-1499"));
     }
 }
