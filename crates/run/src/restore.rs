@@ -4,7 +4,7 @@
 //! version allows that.
 
 use kaketsugi_estate::{
-    ClusterId, GroupId, GroupRole, NodeState, ReleaseId, ReleaseState, ServerId, ServerSeen, Snapshot,
+    ClusterId, GroupId, GroupRole, NodeState, ReleaseId, ReleaseState, ServerId, Snapshot,
 };
 use kaketsugi_plan::{Action, Answer, Condition, Step};
 
@@ -77,8 +77,9 @@ impl Run {
         }
     }
 
-    /// Whether a node that this run paused would take groups again whose data a newer version has opened meanwhile: one
-    /// on a node with the release, or one that nobody can place.
+    /// Whether a node that this run paused would take groups again whose data a newer version has opened meanwhile, or may
+    /// have: a group on a node that isn't seen to have the old one, or that nobody can place; and set-up that works where
+    /// the group is has begun in this run.
     fn newer_has_opened(&self, step: &Step, seen: &Snapshot) -> bool {
         let Action::Readmit { cluster, node } = &step.action else { return false };
         let pauses =
@@ -87,17 +88,28 @@ impl Run {
         if !payload.one_way || !self.plan.steps.iter().any(pauses) {
             return false;
         }
-        // Set-up that works where the group is may have written its data before it was cut off.
-        let begun = |found: &ServerSeen| {
-            payload.in_place && found.releases.get(&payload.id) == Some(&ReleaseState::Partial)
-        };
-        let new = |owner: &ServerId| {
-            seen.servers.get(owner).is_none_or(|found| found.has(&payload.id) || begun(found))
+        // Set-up that works where the group is may have written its data before it was cut off, and before anything of it
+        // can be seen on its node.
+        let old = |owner: &ServerId| match release_on(seen, owner, &payload.id) {
+            Some(ReleaseState::Absent) => !(payload.in_place && self.was_begun_on(owner)),
+            Some(ReleaseState::Partial) => !payload.in_place,
+            Some(ReleaseState::Installed | ReleaseState::Newer) | None => false,
         };
         let groups = seen.clusters.get(cluster).into_iter().flat_map(|found| found.groups.values());
         groups
             .filter(|group| group.role == GroupRole::Service)
-            .any(|group| group.owner.as_ref().is_none_or(new))
+            .any(|group| group.owner.as_ref().is_none_or(|owner| !old(owner)))
+    }
+
+    /// Whether this run gave the order to install its release on a node.
+    fn was_begun_on(&self, node: &ServerId) -> bool {
+        self.steps.known().any(|(place, state)| {
+            let action = self.plan.steps.get(place).map(|step| &step.action);
+            let installs = |action: &Action| {
+                matches!(action, Action::Install { node: on, release } if on == node && *release == self.plan.payload.id)
+            };
+            state.attempts > 0 && action.is_some_and(installs)
+        })
     }
 
     /// Whether a group's version is that of the node that has it (E03-CLU-11-PINNED): the new one on a patched node,

@@ -217,3 +217,42 @@ fn once_something_was_put_back_there_is_no_way_forward() {
     assert_eq!(end.end, End::Finished);
     assert_eq!(end.host.world.settings_changed(), []);
 }
+
+/// A run of Exchange 5.5, right after the order for its first install: set-up has not written anything yet.
+fn set_up_was_ordered() -> (std::sync::Arc<kaketsugi_plan::Plan>, Trail) {
+    let plan = support::exchange_55();
+    let install = first(&plan, "install");
+    let ordered = move |r: &[Record]| matches!(r.last(), Some(Record::Intent { step, .. }) if *step == install);
+    let trail = drive_until(Run::new(plan.clone(), RUN), Host::new(&plan), ordered);
+    (plan, trail)
+}
+
+fn may_not_be_let_in(trail: &Trail) {
+    let Some(Why::NotReady { step, conditions }) = trail.run.stopped() else {
+        panic!("{:?}", trail.run.stopped())
+    };
+    assert_eq!(trail.run.plan().step(step).unwrap().action.name(), "readmit", "{step}");
+    let [(kaketsugi_plan::Condition::Installed { .. }, Answer::No)] = conditions.as_slice() else {
+        panic!("{conditions:?}")
+    };
+}
+
+#[test]
+fn once_set_up_was_ordered_where_the_group_is_the_other_node_stays_paused() {
+    let (plan, mut trail) = set_up_was_ordered();
+    let run = resume(&plan, &mut trail.records, true, false);
+    may_not_be_let_in(&drive(run, trail.host));
+}
+
+#[test]
+fn nobody_takes_an_owner_that_does_not_answer_for_an_old_one() {
+    let plan = support::exchange_55();
+    let pause = first(&plan, "pause");
+    let paused = move |r: &[Record]| matches!(r.last(), Some(Record::Outcome { step, outcome: Outcome::Done { .. }, .. }) if *step == pause);
+    let mut trail = drive_until(Run::new(plan.clone(), RUN), Host::new(&plan), paused);
+    let run = resume(&plan, &mut trail.records, true, false);
+    let answers = drive(run.clone(), trail.host.clone());
+    assert_eq!(answers.end, End::Finished, "nothing was begun: {:?}", answers.run.stopped());
+    trail.host.silent.insert(support::testkit::id("NODE1"));
+    may_not_be_let_in(&drive(run, trail.host));
+}

@@ -10,10 +10,10 @@
 pub mod testkit;
 pub mod translate;
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
-use kaketsugi_estate::{Millis, Snapshot};
+use kaketsugi_estate::{Millis, ServerId, ServerSeen, Snapshot};
 use kaketsugi_plan::{Action, Actor, Plan, StepId};
 use kaketsugi_run::{End, Input, Record, Run, Want};
 use kaketsugi_world::{Command, World};
@@ -80,6 +80,8 @@ pub struct Host {
     pub begun: BTreeMap<(StepId, u32), u32>,
     /// Seconds that passed; each answer takes one.
     pub clock: u64,
+    /// Servers that answer nothing, wherever they are and whatever they do.
+    pub silent: BTreeSet<ServerId>,
     same: Option<(Want, u64)>,
 }
 
@@ -90,12 +92,18 @@ impl Host {
             jobs: BTreeMap::new(),
             begun: BTreeMap::new(),
             clock: plan.snapshot.taken_at.0 / 1000,
+            silent: BTreeSet::new(),
             same: None,
         }
     }
 
     pub fn seen(&self) -> Snapshot {
-        Snapshot { taken_at: Millis(self.clock * 1000), ..self.world.observe() }
+        let mut seen = Snapshot { taken_at: Millis(self.clock * 1000), ..self.world.observe() };
+        for server in &self.silent {
+            let found = seen.servers.get_mut(server).expect("a server of the estate");
+            *found = ServerSeen { reached: false, releases: BTreeMap::new(), ..found.clone() };
+        }
+        seen
     }
 
     pub fn now(&self) -> Millis {
@@ -105,11 +113,10 @@ impl Host {
     /// Does what is wanted.
     pub fn answer(&mut self, run: &Run, want: &Want) -> Input {
         self.clock += 1;
-        let seen =
-            || Some(Arc::new(Snapshot { taken_at: Millis(self.clock * 1000), ..self.world.observe() }));
         if !matches!(&self.same, Some((same, _)) if same == want) {
             self.same = Some((want.clone(), self.clock));
         }
+        let seen = || Some(Arc::new(self.seen()));
         let since = self.same.as_ref().map_or(0, |(_, at)| self.clock - at);
         let over = |seconds: u32| since >= u64::from(seconds);
         match want {
