@@ -86,6 +86,12 @@ impl ServerSeen {
         self.releases.get(release).is_some_and(|state| state.is_whole())
     }
 
+    /// Whether this release is there by half.
+    #[must_use]
+    pub fn has_half_of(&self, release: &ReleaseId) -> bool {
+        self.releases.get(release) == Some(&ReleaseState::Partial)
+    }
+
     /// Whether any release is there by half.
     #[must_use]
     pub fn half_done(&self) -> bool {

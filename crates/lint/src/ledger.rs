@@ -7,7 +7,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use kaketsugi_estate::{
     ClusterId, ClusterKind, ClusterSeen, GroupId, GroupRole, GroupSeen, GroupState, NodeState, PoolId,
-    ReleaseId, ReleaseState, ResourceState, ServerId, ServerSeen,
+    ReleaseId, ReleaseState, ResourceState, ServerId,
 };
 use kaketsugi_plan::{Action, Condition, Plan, Step};
 
@@ -402,9 +402,11 @@ impl<'p> Ledger<'p> {
     }
 }
 
+/// Whether what the plan installs, or needs first, was found half installed on a group's owner.
 pub(crate) fn half_done(plan: &Plan, group: &GroupSeen) -> bool {
     let owner = group.owner.as_ref().and_then(|owner| plan.snapshot.servers.get(owner));
-    owner.is_some_and(ServerSeen::half_done)
+    let payload = &plan.payload;
+    owner.is_some_and(|seen| payload.first.iter().chain([payload]).any(|part| seen.has_half_of(&part.id)))
 }
 
 fn opening<'p>(plan: &'p Plan, seen: &'p GroupSeen) -> Group<'p> {

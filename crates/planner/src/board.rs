@@ -196,7 +196,7 @@ impl<'a> Board<'a> {
     /// somebody did and left it out (E55-PERFWIZ).
     pub(crate) fn owes_optimizer(&self, node: &ServerId) -> bool {
         let seen = self.snapshot.servers.get(node);
-        let left_out = || seen.is_some_and(|seen| seen.optimized == Some(false));
+        let left_out = || seen.is_some_and(|seen| seen.optimized != Some(true));
         let due = self.release_on(node).is_none_or(|state| !state.is_whole());
         self.payload.optimizer && !self.service_groups_on(node).is_empty() && (due || left_out())
     }
@@ -286,9 +286,9 @@ impl<'a> Board<'a> {
             Home::Stay => None,
             Home::Return => self.seen.groups.get(group)?.owner.clone(),
             Home::Preferred => {
-                let written =
-                    self.estate.clusters.get(&self.cluster)?.groups.get(group)?.preferred.first().cloned();
-                written.or_else(|| {
+                // A group that the estate file doesn't mention has the cluster's own preference.
+                let listed = self.estate.clusters.get(&self.cluster).and_then(|c| c.groups.get(group));
+                listed.and_then(|entry| entry.preferred.first().cloned()).or_else(|| {
                     let scores = &self.seen.groups.get(group)?.placement.scores;
                     scores.iter().max_by_key(|(_, score)| **score).map(|(node, _)| node.clone())
                 })

@@ -154,6 +154,14 @@ fn has_version(board: &Board<'_>, group: &GroupId) -> bool {
     board.upgrades_groups() || board.stands_alone() && read
 }
 
+/// Where the product was when the plan was made, its optimizer was run after set-up (E55-PERFWIZ).
+fn optimized(board: &Board<'_>, node: &ServerId) -> Option<Condition> {
+    let groups = board.service_groups();
+    let mut owners = groups.iter().filter_map(|group| board.seen.groups.get(group)?.owner.as_ref());
+    (board.payload.optimizer && owners.any(|owner| owner == node))
+        .then(|| Condition::Optimized { node: node.clone() })
+}
+
 /// Looks at the end state as a whole.
 pub(crate) fn verify(sheet: &mut Sheet, board: &mut Board<'_>) -> Result<(), Refused> {
     let exposes = board.act(None)?;
@@ -179,6 +187,7 @@ pub(crate) fn verify(sheet: &mut Sheet, board: &mut Board<'_>) -> Result<(), Ref
             format!("Look that {} is installed on {node}", board.payload.title),
         )
         .expects([Condition::Installed { node: node.clone(), release: board.payload.id.clone() }])
+        .expects(optimized(board, node))
         .exposes(exposes.clone())
         .takes(5, 300);
         sheet.write(draft.cites(rules));

@@ -1,7 +1,7 @@
 //! What happens where users are: on a server that stands alone (E03-ALONE, E00-ALONE, E55-ALONE), and on the active node of
 //! a cluster of Exchange 5.5 (E55-CLU-ACTIVE-FIRST).
 
-use kaketsugi_estate::{ReleaseState, ServerId};
+use kaketsugi_estate::{NodeState, ReleaseState, ServerId};
 use kaketsugi_plan::{Action, Condition, Payload, Recovery, RestartNeed};
 use kaketsugi_world::Command;
 
@@ -36,6 +36,13 @@ fn on_a_cluster(board: &Board<'_>, node: &ServerId) -> Vec<Condition> {
     let cluster = &board.cluster;
     let mut requires = vec![Condition::Service { node: node.clone(), running: true }];
     requires.extend(board.others_online(node));
+    // A node that somebody else had paused keeps the old version from the groups as well as one that this plan paused.
+    let found_paused = board.stays_in_standby.iter().filter(|id| *id != node && !board.patched.contains(*id));
+    requires.extend(found_paused.filter(|id| !board.stopped.contains(*id)).map(|id| Condition::NodeState {
+        cluster: cluster.clone(),
+        node: id.clone(),
+        state: NodeState::Standby,
+    }));
     requires.extend(board.owner.iter().map(|(group, owner)| Condition::Owner {
         cluster: cluster.clone(),
         group: group.clone(),
@@ -53,10 +60,15 @@ pub(crate) fn optimize(sheet: &mut Sheet, board: &mut Board<'_>, node: &ServerId
     let command = Command::Optimize { node: node.clone() };
     let interrupts = board.interruptions(&command, seconds);
     let exposes = board.act(Some(&command))?;
-    let on_a_cluster: Vec<Condition> = match board.stands_alone() {
-        true => Vec::new(),
-        false => board.others_online(node),
-    };
+    let mut on_a_cluster = Vec::new();
+    if !board.stands_alone() {
+        on_a_cluster = board.others_online(node);
+        on_a_cluster.extend(board.service_groups_on(node).into_iter().map(|group| Condition::Owner {
+            cluster: board.cluster.clone(),
+            group,
+            node: node.clone(),
+        }));
+    }
     let mut instruction = format!(
         "On {node}, logged on as an administrator: save what you have set by hand in the registry of the Exchange services, \
          because it is overwritten (KB 271824). Then run perfwiz in Exchsrvr\\bin and follow it to the end. It stops the \

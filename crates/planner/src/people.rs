@@ -32,9 +32,11 @@ fn needed(board: &Board<'_>) -> Vec<(EvidenceKind, Option<u64>, &'static str)> {
         needed.push((EvidenceKind::ProtectionOff, None, "ALL-AV-OFF"));
     }
     if connectors(board).next().is_some() {
+        let age = u64::from(policy.backup_age_max_hours) * 3600;
         needed.push((
             EvidenceKind::ConnectorMapsSaved,
-            None,
+            // They belong to the same backup.
+            Some(age),
             rule(board, ["E03-ADC-MAPS", "E00-ADC-MAPS", "ALL-SCOPE"]),
         ));
         needed.push((
@@ -77,7 +79,8 @@ pub(crate) fn before(sheet: &mut Sheet, boards: &mut [Board<'_>]) -> Result<(), 
             let young = |at: u64, max: u64| snapshot.taken_at.0.saturating_sub(at) <= max * 1000;
             snapshot.evidence.iter().any(|e| e.kind == kind && age.is_none_or(|max| young(e.at.0, max)))
         });
-        if !fresh {
+        // A word of the connector's upgrade was about the release of its day.
+        if !fresh || kind == EvidenceKind::ConnectorUpgraded {
             ask(sheet, boards, kind, rule)?;
         }
     }
@@ -93,9 +96,10 @@ fn ask(sheet: &mut Sheet, boards: &mut [Board<'_>], kind: EvidenceKind, rule: &s
         draft = draft.cites(&["KB255602", "KB260745"]).cites(warning.as_slice());
     }
     if kind == EvidenceKind::ConnectorUpgraded {
+        let hours = boards.first().map(|board| board.estate.policy.backup_age_max_hours);
         draft = draft.cites(&["KB306505"]).requires([Condition::Evidence {
             kind: EvidenceKind::ConnectorMapsSaved,
-            age_max_seconds: None,
+            age_max_seconds: hours.map(|hours| u64::from(hours) * 3600),
         }]);
     }
     for board in boards {

@@ -106,6 +106,24 @@ fn unfit(id: &ServerId, seen: &ServerSeen, payload: &Payload) -> Option<Finding>
     }
 }
 
+/// Set-up of Exchange fails on a server with an older connector, when its users are cut off already.
+fn unknown_connector(id: &ServerId, seen: &ServerSeen, payload: &Payload) -> Option<Finding> {
+    let asked = payload.service_pack && matches!(payload.product, Product::Exchange2000 | Product::Exchange2003);
+    if !asked || seen.connector.is_some() {
+        return None;
+    }
+    let rule = if payload.product == Product::Exchange2000 { "E00-ADC" } else { "E03-ADC" };
+    Some(Finding {
+        cites: vec![rule.to_owned()],
+        ..finding(
+            "server/unknown-connector",
+            format!("whether {id} has the Active Directory Connector could not be learned"),
+            "where it has, the connector's own set-up comes first: that of Exchange fails beside an older one (0xC103FD04)",
+            "Look whether the key of the service MSADC can be read there, then plan again.",
+        )
+    })
+}
+
 fn servers(findings: &mut Vec<Finding>, estate: &Estate, snapshot: &Snapshot, payload: &Payload) {
     for (id, server) in &estate.servers {
         let Some(seen) = snapshot.servers.get(id).filter(|s| s.reached) else {
@@ -128,6 +146,7 @@ fn servers(findings: &mut Vec<Finding>, estate: &Estate, snapshot: &Snapshot, pa
             continue;
         }
         findings.extend(unfit(id, seen, payload));
+        findings.extend(unknown_connector(id, seen, payload));
         if !seen.releases.contains_key(&payload.id) {
             findings.push(finding(
                 "release/unknown-state",
@@ -230,6 +249,8 @@ fn clusters(findings: &mut Vec<Finding>, estate: &Estate, snapshot: &Snapshot, p
             findings.push(f);
         }
         findings.extend(several_active(id.as_str(), seen, payload));
+        findings.extend(too_many_nodes(id.as_str(), seen, payload));
+        findings.extend(unknown_optimizer(seen, snapshot, payload));
         findings.extend(knows_no_clusters(id.as_str(), seen, payload));
         for trouble in &seen.trouble {
             if *trouble == Trouble::FencingDisabled && estate.policy.allow_fencing_disabled {
@@ -240,7 +261,7 @@ fn clusters(findings: &mut Vec<Finding>, estate: &Estate, snapshot: &Snapshot, p
         for (group, seen_group) in &seen.groups {
             let in_place = seen.kind == ClusterKind::StandAlone
                 || payload.in_place && seen_group.role == GroupRole::Service;
-            if in_place && half_done(snapshot, seen_group) {
+            if in_place && cut_off(snapshot, seen_group, payload) {
                 // Its installer has stopped what it carries; the plan completes that.
                 continue;
             }
@@ -294,6 +315,40 @@ fn several_active(id: &str, seen: &ClusterSeen, payload: &Payload) -> Option<Fin
     Some(f)
 }
 
+/// A cluster of Exchange 5.5 has an active node and a passive one.
+fn too_many_nodes(id: &str, seen: &ClusterSeen, payload: &Payload) -> Option<Finding> {
+    if !payload.in_place || seen.kind != ClusterKind::Windows || seen.nodes.len() <= 2 {
+        return None;
+    }
+    let mut f = finding(
+        "cluster/more-than-two-nodes",
+        format!("{id}: {} nodes", seen.nodes.len()),
+        "Exchange 5.5 knows a primary node and a secondary one; no order is known for more",
+        "List the two nodes that Exchange was set up on, if the cluster has no others; else plan by hand.",
+    );
+    f.cites.push("E55-CLU-ACTIVE-FIRST".into());
+    Some(f)
+}
+
+/// Whether the Performance Optimizer was run isn't known where its product is: then nobody could tell either, after it was.
+fn unknown_optimizer(seen: &ClusterSeen, snapshot: &Snapshot, payload: &Payload) -> Vec<Finding> {
+    let serving = seen.groups.values().filter(|group| payload.optimizer && group.role == GroupRole::Service);
+    let owners: BTreeSet<&ServerId> = serving.filter_map(|group| group.owner.as_ref()).collect();
+    let known = |id: &ServerId| snapshot.servers.get(id).is_none_or(|seen| !seen.reached || seen.optimized.is_some());
+    let unknown = owners.into_iter().filter(|id| !known(id));
+    let told = unknown.map(|id| Finding {
+        cites: vec!["E55-PERFWIZ".into()],
+        ..finding(
+            "server/unknown-optimizer",
+            format!("whether the Performance Optimizer was run on {id} since set-up last worked there could not be learned"),
+            "it has to be run after a service pack, and the proof of that is the age of its log against that of set-up",
+            "Look at the dates of perfopt.log in the system's folder and of Exchange Server Setup.log in the root of its \
+             drive, then plan again.",
+        )
+    });
+    told.collect()
+}
+
 /// A fix of Exchange 5.5 on a cluster: it doesn't know clusters, and its own order isn't planned here.
 fn knows_no_clusters(id: &str, seen: &ClusterSeen, payload: &Payload) -> Option<Finding> {
     let clustered = seen.kind == ClusterKind::Windows && payload.product == Product::Exchange55;
@@ -328,10 +383,10 @@ fn services(findings: &mut Vec<Finding>, server: &GroupId, seen: &GroupSeen) {
     ));
 }
 
-/// Whether a release is half installed on the group's owner.
-fn half_done(snapshot: &Snapshot, group: &GroupSeen) -> bool {
+/// Whether what the plan installs, or needs first, is half installed on the group's owner.
+fn cut_off(snapshot: &Snapshot, group: &GroupSeen, payload: &Payload) -> bool {
     let owner = group.owner.as_ref().and_then(|owner| snapshot.servers.get(owner));
-    owner.is_some_and(ServerSeen::half_done)
+    owner.is_some_and(|seen| payload.first.iter().chain([payload]).any(|part| seen.has_half_of(&part.id)))
 }
 
 fn nodes(findings: &mut Vec<Finding>, id: &str, seen: &kaketsugi_estate::ClusterSeen) {

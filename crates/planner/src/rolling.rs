@@ -62,7 +62,8 @@ pub(crate) fn hold_back(sheet: &mut Sheet, board: &mut Board<'_>) -> Result<(), 
         return Ok(());
     }
     for node in board.to_do() {
-        if board.begun_in_place(&node) {
+        // Where both nodes were cut off, the one that has the groups goes on.
+        if board.begun_in_place(&node) && board.works_in_place(&node) {
             // What else is there leaves first, because a paused node takes nothing.
             in_place::clear_the_way(sheet, board, &node)?;
         }

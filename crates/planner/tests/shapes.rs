@@ -165,6 +165,21 @@ fn exchange_5_5_active_first() {
     }
 }
 
+/// Where the group goes home in the end, what the optimizer sets goes with it.
+#[test]
+fn exchange_5_5_whose_group_goes_home() {
+    let mut kit = exchange(&["NODE1", "NODE2"], &[("EX", "NODE1")], "exchange-5.5-sp4");
+    kit.estate.policy.home = Some(kaketsugi_estate::Home::Preferred);
+    let groups = &mut kit.snapshot.clusters.values_mut().next().unwrap().groups;
+    groups.get_mut(&id::<kaketsugi_estate::GroupId>("EX")).unwrap().placement.scores.insert(id("NODE2"), 1);
+    let plan = plan(&kit);
+    assert_eq!(kaketsugi_lint::lint(&plan), []);
+    assert!(body(&plan).ends_with("optimize NODE1\nmove EX to NODE2"), "{}", body(&plan));
+    let last = plan.steps.iter().rev().find(|s| matches!(&s.action, Action::Verify { target: kaketsugi_plan::Target::Node(n) } if n.as_str() == "NODE1"));
+    let looks = last.unwrap().expects.iter().any(|c| matches!(c, kaketsugi_plan::Condition::Optimized { .. }));
+    assert!(looks, "the last look asks for it");
+}
+
 /// ALL-SCOPE: said of the server, and nothing is refused.
 #[test]
 fn a_standard_edition_on_a_cluster_is_flagged() {

@@ -96,9 +96,20 @@ fn a_hotfix_of_exchange_2003() {
     shows_enough(&verdict);
 }
 
-/// E00-AP-PASSIVE-FIRST and E00-AA-CONSOLIDATE; nothing goes wrong when a node fails while the databases are upgraded.
+/// E55-CLU-ACTIVE-FIRST, with the passive node paused by the plan, or found so: nothing goes wrong when a node fails while
+/// the databases are upgraded.
 #[test]
 fn clusters_of_exchange_5_5() {
+    let mut paused = planned::exchange(&["N1", "N2"], &[("EX", "N1")], "exchange-5.5-sp4");
+    let nodes = &mut paused.snapshot.clusters.values_mut().next().unwrap().nodes;
+    nodes.get_mut(&testkit::id("N2")).unwrap().state = kaketsugi_estate::NodeState::Standby;
+    // What a paused node has it keeps.
+    let groups = &mut paused.snapshot.clusters.values_mut().next().unwrap().groups;
+    groups.get_mut(&testkit::id("Cluster Group")).unwrap().owner = Some(testkit::id("N2"));
+    let plan = kaketsugi_planner::plan(&paused.estate, &paused.snapshot, &paused.payload).unwrap();
+    assert_eq!(kaketsugi_lint::lint(&plan), []);
+    safe(&plan);
+
     for owner in ["N1", "N2"] {
         let plan = clustered(&["N1", "N2"], &[("EX", owner)], "exchange-5.5-sp4");
         assert_eq!(kaketsugi_lint::lint(&plan), [], "{owner}");
@@ -132,6 +143,27 @@ fn a_cluster_of_exchange_5_5_that_was_found_half_way() {
     }
 }
 
+/// Both nodes were cut off: the one that has the group goes on first.
+#[test]
+fn a_cluster_of_exchange_5_5_where_both_nodes_were_cut_off() {
+    let mut kit = planned::exchange(&["N1", "N2"], &[("EX", "N1")], "exchange-5.5-sp4");
+    for seen in kit.snapshot.servers.values_mut() {
+        seen.releases.insert(kit.payload.id.clone(), kaketsugi_estate::ReleaseState::Partial);
+        seen.optimized = Some(false);
+    }
+    let groups = &mut kit.snapshot.clusters.values_mut().next().unwrap().groups;
+    let group = groups.get_mut(&testkit::id("EX")).unwrap();
+    group.state = kaketsugi_estate::GroupState::Offline;
+    group.resources.iter_mut().for_each(|r| r.state = kaketsugi_estate::ResourceState::Offline);
+    let plan = kaketsugi_planner::plan(&kit.estate, &kit.snapshot, &kit.payload).unwrap();
+    assert_eq!(kaketsugi_lint::lint(&plan), []);
+    let installs = plan.steps.iter().filter(|step| step.action.name() == "install");
+    let installs: Vec<_> = installs.filter_map(|step| step.action.node()).map(|n| n.as_str()).collect();
+    assert_eq!(installs, ["N1", "N2"]);
+    safe(&plan);
+}
+
+/// E00-AP-PASSIVE-FIRST and E00-AA-CONSOLIDATE; nothing goes wrong when a node fails while the databases are upgraded.
 #[test]
 fn clusters_of_exchange_2000() {
     for release in ["exchange-2000-sp3", "exchange-2000-kb870540"] {

@@ -155,13 +155,22 @@ fn backup_after(walk: &Walk<'_>) -> Vec<Found> {
         .collect()
 }
 
-/// Where a server has the connector: each install asks for the evidence, and its upgrade asks for what comes before it.
+/// Where a server has the connector, or may have it: each install asks for the evidence, a person is asked about its upgrade
+/// in this plan (an earlier word was about an earlier release), and that asks for what comes before it.
 fn connector(walk: &Walk<'_>, rule: &'static str, kind: EvidenceKind) -> Vec<Found> {
     let mut servers = walk.plan.snapshot.servers.values();
-    if !servers.any(|seen| seen.connector == Some(true)) {
+    if walk.plan.payload.product == Product::Exchange55 || !servers.any(|seen| seen.connector != Some(false)) {
         return Vec::new();
     }
     let mut found = at_installs(walk, rule, kind);
+    if let Some((first, _)) = walk.installs().next().filter(|_| required(walk, rule)) {
+        let attested = walk.moments().any(|m| {
+            m.index < first.index && matches!(m.step.action, Action::Attest { evidence } if evidence == kind)
+        });
+        if kind == EvidenceKind::ConnectorUpgraded && !attested {
+            found.push(Found::at(first.step, "nobody is asked for it before that"));
+        }
+    }
     let upgrade = |a: &Action| matches!(a, Action::Attest { evidence: EvidenceKind::ConnectorUpgraded });
     let blind = |m: &Moment<'_, '_>| {
         kind == EvidenceKind::ConnectorMapsSaved

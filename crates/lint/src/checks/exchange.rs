@@ -244,20 +244,26 @@ fn optimizer(walk: &Walk<'_>) -> Vec<Found> {
     if walk.force("E55-PERFWIZ").is_none() {
         return Vec::new();
     }
-    let end = walk.end();
-    let works = end.nodes.keys().filter(|id| end.groups_on(id).any(|(_, g)| is_product_group(walk.plan, g)));
-    works
-        .filter(|id| {
-            let installed = walk.installs().filter(|(_, node)| node == *id).map(|(m, _)| m.index).next_back();
-            let seen = walk.plan.snapshot.servers.get(**id);
-            let left_out = seen.is_some_and(|seen| seen.optimized == Some(false) && seen.reached);
+    let product = walk.start().groups.iter().filter(|(_, group)| is_product_group(walk.plan, group));
+    product
+        .filter_map(|((cluster, group), books)| {
+            let here = |m: &Moment<'_, '_>, node: &ServerId| {
+                let books = m.before.groups.get(&(*cluster, *group));
+                books.is_some_and(|group| group.at.iter().any(|at| *at == node))
+            };
+            let installed = walk.installs().filter(|(m, node)| here(m, node)).map(|(m, _)| m.index).next_back();
+            let was_run = |node: &&ServerId| {
+                walk.plan.snapshot.servers.get(*node).and_then(|seen| seen.optimized) == Some(true)
+            };
+            // Where the group is at that moment: what is set there goes with it to the other node.
             let run = |m: &Moment<'_, '_>| {
-                matches!(&m.step.action, Action::Optimize { node } if node == **id)
+                matches!(&m.step.action, Action::Optimize { node } if here(m, node))
                     && installed.is_none_or(|at| m.index > at)
             };
-            (installed.is_some() || left_out) && walk.first(run).is_none()
+            let owed = installed.is_some() || !books.at.iter().all(|node| was_run(&node));
+            (owed && walk.first(run).is_none())
+                .then(|| Found::plan(format!("nobody runs it where {group} of {cluster} is")))
         })
-        .map(|id| Found::plan(format!("nobody runs it on {id}")))
         .collect()
 }
 

@@ -3,6 +3,7 @@
 use kaketsugi_estate::{GroupState, NodeState, ServerId};
 use kaketsugi_plan::{Action, Condition, ServiceNeed, Step};
 
+use crate::ledger::Service;
 use crate::objection::{Check, Cite, Found};
 use crate::walk::{Moment, Walk, has_files, names};
 
@@ -185,6 +186,7 @@ fn needs<'p>(walk: &Walk<'p>, m: &Moment<'_, 'p>) -> Vec<Wanted<'p>> {
                     )
                 };
                 wanted.extend(m.before.groups_on(node).map(owned));
+                wanted.extend(stays_paused(walk, m, node));
             } else if clustered(node) {
                 wanted.push(empty(node));
             }
@@ -205,6 +207,15 @@ fn needs<'p>(walk: &Walk<'p>, m: &Moment<'_, 'p>) -> Vec<Wanted<'p>> {
             }
             wanted
         }
+        Action::Optimize { node } if clustered(node) => {
+            let owned = |(key, _): (crate::ledger::Key<'p>, _)| {
+                want(
+                    "the groups that it works for are there",
+                    move |c| matches!(c, C::Owner { group, node: n, .. } if group == key.1 && n == node),
+                )
+            };
+            m.before.groups_on(node).filter(|(_, g)| g.serves_users()).map(owned).collect()
+        }
         Action::Drain { node, .. } if clustered(node) => vec![quorum(node)],
         Action::Move { to, .. } => {
             vec![want("the node that the group goes to is online", move |c| online(c, to))]
@@ -213,6 +224,16 @@ fn needs<'p>(walk: &Walk<'p>, m: &Moment<'_, 'p>) -> Vec<Wanted<'p>> {
         Action::Restart { node } if clustered(node) => vec![empty(node)],
         _ => Vec::new(),
     }
+}
+
+/// Nodes with the older version that run and are kept from taking what the install begins to change: by this plan, or by
+/// whoever had paused them before.
+fn stays_paused<'p>(walk: &Walk<'p>, m: &Moment<'_, 'p>, node: &'p ServerId) -> Vec<Wanted<'p>> {
+    let Some(cluster) = m.before.cluster_of(node).filter(|_| walk.plan.payload.one_way) else { return Vec::new() };
+    let old = m.before.cluster_nodes(cluster).filter(|(id, books)| {
+        *id != node && !m.before.patched(id) && books.standby && books.service == Service::Running
+    });
+    old.map(|(id, _)| want("the nodes with the older version stay paused", move |c| standby(c, id))).collect()
 }
 
 fn others_online(walk: &Walk<'_>) -> Vec<Found> {

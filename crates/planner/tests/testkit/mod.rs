@@ -225,6 +225,7 @@ pub(crate) fn exchange(nodes: &[&str], groups: &[(&str, &str)], release: &str) -
     for server in servers.values_mut() {
         server.version = Some(version.clone());
         server.optimized = (product == Product::Exchange55).then_some(true);
+        server.connector = (product != Product::Exchange55).then_some(false);
         server.settings = BTreeMap::from([(Setting::Failback(id(groups[0].0)), Some("0".into()))]);
         for first in &payload.first {
             server.releases.insert(first.id.clone(), ReleaseState::Installed);
@@ -293,6 +294,7 @@ pub(crate) fn alone(servers: &[(&str, &[Role])], release: &str) -> Pacemaker {
         (seen.version, seen.cluster_service) = (Some(version.clone()), None);
         seen.settings = BTreeMap::new();
         seen.optimized = (product == Product::Exchange55).then_some(true);
+        seen.connector = (product != Product::Exchange55).then_some(false);
         seen.releases = BTreeMap::from([(kit.payload.id.clone(), ReleaseState::Absent)]);
         seen.releases.extend(kit.payload.first.iter().map(|f| (f.id.clone(), ReleaseState::Installed)));
     }

@@ -198,8 +198,7 @@ fn databases_of_2000_that_a_fail_over_brings_back() {
     assert!(matches!(harm(&trace), Harm::OlderOpened { .. }), "{trace}");
 }
 
-/// Without the pause a fail-over brings what set-up has begun to change to the older version; with the passive node first it
-/// does even without a fault.
+/// Without the pause a fail-over brings what set-up has begun to change to the older version.
 #[test]
 fn a_group_of_5_5_that_a_fail_over_takes_to_the_old_version() {
     let mut plan = clustered(&["N1", "N2"], &[("EX", "N1")], "exchange-5.5-sp4");

@@ -158,7 +158,7 @@ pub(crate) fn exchange(version: &str) -> (Estate, Snapshot) {
             .iter()
             .map(|n| {
                 let seen = server_seen(&releases, &settings);
-                (server(n), ServerSeen { version: Some(version.to_owned()), ..seen })
+                (server(n), ServerSeen { version: Some(version.to_owned()), connector: Some(false), ..seen })
             })
             .collect(),
         clusters: BTreeMap::from([(cluster(), seen(ClusterKind::Windows, &nodes, groups))]),

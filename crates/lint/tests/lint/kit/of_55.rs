@@ -44,7 +44,7 @@ pub(crate) fn of_55() -> Plan {
     // From here on only EXN1 can have it.
     s.exposed("EXN1", &["EVS1"]);
     s.pause("EXN2");
-    s.install_where_it_is("EXN1", "EVS1", SP4);
+    s.install_where_it_is("EXN1", "EVS1", SP4, "EXN2");
     s.verify_group("EVS1", false);
     s.move_group("Cluster Group", "EXN1");
     s.soak("EXN1", 60);
@@ -68,18 +68,13 @@ pub(crate) fn of_55() -> Plan {
 }
 
 impl Script {
-    /// On a node of a cluster, where its group is.
-    fn install_where_it_is(&mut self, node: &str, id: &str, release: &str) {
+    /// On a node of a cluster, where its group is, while the other one may not take it.
+    fn install_where_it_is(&mut self, node: &str, id: &str, release: &str, other: &str) {
         self.install(node, release);
-        let owner = |id: &str, node: &str| Condition::Owner {
-            cluster: cluster(),
-            group: group(id),
-            node: server(node),
-        };
         let running = Condition::Service { node: server(node), running: true };
         self.change_last(|step| {
             step.requires.retain(|c| !matches!(c, Condition::NodeEmpty { .. } | Condition::Service { .. }));
-            step.requires.extend([owner(id, node), running]);
+            step.requires.extend([owner(id, node), running, paused(other)]);
         });
         self.cut_off(id);
     }
@@ -90,8 +85,13 @@ impl Script {
             Condition::Healthy { cluster: cluster(), group: group(id) },
         ];
         self.by_hand(Action::Optimize { node: server(node) }, expects);
+        self.change_last(|step| step.requires.push(owner(id, node)));
         self.cut_off(id);
     }
+}
+
+fn owner(id: &str, node: &str) -> Condition {
+    Condition::Owner { cluster: cluster(), group: group(id), node: server(node) }
 }
 
 /// What a node is while nothing may fail over to it.

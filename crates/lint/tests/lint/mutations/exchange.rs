@@ -1,6 +1,6 @@
 //! E03-CLU-01 to 15 in the wrong order, virtual servers upgraded wrongly, evidence left out.
 
-use kaketsugi_estate::{EvidenceKind, ResourceId, ResourceState};
+use kaketsugi_estate::{Evidence, EvidenceKind, Millis, ResourceId, ResourceState};
 use kaketsugi_plan::{Action, Condition, Plan};
 
 use super::{Mutation, mutation};
@@ -95,6 +95,11 @@ fn of_the_connector() -> Vec<Mutation> {
         mutation("evidence-connector", "nobody asks for it", with_connector, |p| {
             at(p, "install/EXN1/2").requires.retain(|c| !upgraded(c));
         }),
+        mutation("evidence-connector", "a word about an earlier release", with_connector, |p| {
+            remove(p, "attest/ConnectorUpgraded/1");
+            let said = |kind| Evidence { kind, at: Millis(0), by: "ann".into() };
+            p.snapshot.evidence.push(said(EvidenceKind::ConnectorUpgraded));
+        }),
         mutation("evidence-connector-maps", "it is upgraded unsaved", with_connector, |p| {
             at(p, "attest/ConnectorUpgraded/1").requires.clear();
         }),
@@ -146,6 +151,12 @@ fn of_exchange_5_5() -> Vec<Mutation> {
         }),
         mutation("proof-look-before", "the group may be elsewhere", of_55, |p| {
             at(p, "install/EXN1/1").requires.retain(|c| !matches!(c, Condition::Owner { .. }));
+        }),
+        mutation("proof-look-before", "the old node may take it", of_55, |p| {
+            at(p, "install/EXN1/1").requires.retain(|c| *c != paused("EXN2"));
+        }),
+        mutation("proof-look-before", "the optimizer may run where nobody is", of_55, |p| {
+            at(p, "optimize/EXN1/1").requires.retain(|c| !matches!(c, Condition::Owner { .. }));
         }),
         mutation("install-service-state", "with a stopped cluster service where users are", of_55, |p| {
             p.payload.in_place = false;
