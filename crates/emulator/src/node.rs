@@ -19,7 +19,10 @@ pub(crate) const SESSION_KEY: &str = "SYSTEM\\CurrentControlSet\\Control\\Sessio
 /// Its value.
 pub(crate) const PENDING_RENAMES: &str = "PendingFileRenameOperations";
 /// Where Exchange lies.
-pub(crate) const EXCHANGE: &str = "C:\\Program Files\\Exchsrvr";
+const EXCHANGE: &str = "C:\\Program Files\\Exchsrvr";
+/// The same on a cluster of Exchange 5.5, on the disk that goes with the group (own knowledge). Each node's set-up writes its
+/// own copy here, and looks at it only where the disk is.
+const EXCHANGE_SHARED: &str = "E:\\Exchsrvr";
 
 /// Where set-up of Exchange 5.5 logs (KB158545).
 pub(crate) const SETUP_LOG_55: &str = "C:\\Exchange Server Setup.log";
@@ -49,6 +52,8 @@ pub(crate) struct Node {
 #[derive(Debug)]
 pub(crate) struct Durable {
     pub(crate) disk: Disk,
+    /// Where Exchange's files are.
+    pub(crate) exchange: &'static str,
     pub(crate) registry: Registry,
     /// By lower-case name.
     pub(crate) services: BTreeMap<String, Service>,
@@ -132,8 +137,10 @@ impl Node {
     pub(crate) fn new(spec: &EmulationSpec, node: &NodeSpec) -> Self {
         let mut registry = Registry::default();
         let mut disk = Disk::new();
-        registry.set(SETUP_KEY, "Services", Data::Text(EXCHANGE.into()));
         let product = product_of(node.build);
+        let exchange =
+            if node.clustered && product == "exchange-5.5" { EXCHANGE_SHARED } else { EXCHANGE };
+        registry.set(SETUP_KEY, "Services", Data::Text(exchange.into()));
         let services = match product {
             "exchange-5.5" => 55,
             "exchange-2000" => 60,
@@ -142,7 +149,7 @@ impl Node {
         registry.set(SETUP_KEY, "Services Version", Data::Dword(services));
         registry.make(SESSION_KEY);
         for file in ["store.exe", "exsetdata.dll", "cdoex.dll"] {
-            disk.set_version(&format!("{EXCHANGE}\\bin\\{file}"), &node.build.to_string());
+            disk.set_version(&format!("{exchange}\\bin\\{file}"), &node.build.to_string());
         }
         for file in &spec.files {
             let entry = File { bytes: file.bytes.clone(), program: file.program.clone(), ..File::default() };
@@ -150,6 +157,7 @@ impl Node {
         }
         let mut durable = Durable {
             disk,
+            exchange,
             registry,
             services: BTreeMap::new(),
             tasks: BTreeMap::new(),
@@ -231,7 +239,7 @@ impl Node {
     }
 
     pub(crate) fn build(&self) -> Option<Build> {
-        self.durable.disk.file(&format!("{EXCHANGE}\\bin\\store.exe"))?.version.as_ref()?.parse().ok()
+        self.durable.disk.file(&self.durable.file("store.exe"))?.version.as_ref()?.parse().ok()
     }
 
     pub(crate) fn log(&mut self, source: &str, id: u32, text: impl Into<String>) {
@@ -247,6 +255,11 @@ impl Node {
 }
 
 impl Durable {
+    /// The path of one of Exchange's programs.
+    pub(crate) fn file(&self, name: &str) -> String {
+        format!("{}\\bin\\{name}", self.exchange)
+    }
+
     /// What set-up writes into the registry about the build of Exchange.
     pub(crate) fn record_build(&mut self, build: Build, service_pack: u32) {
         self.registry.set(SETUP_KEY, "NewestBuild", Data::Dword(build.number()));
@@ -263,7 +276,7 @@ impl Durable {
             self.registry.make(&format!("{key}\\Filelist"));
         }
         for (file, version) in &package.files {
-            self.disk.set_version(&format!("{EXCHANGE}\\bin\\{file}"), version);
+            self.disk.set_version(&self.file(file), version);
         }
         if let Some(build) = package.exsetdata {
             self.exsetdata = build;

@@ -7,7 +7,7 @@ use std::time::Duration;
 
 use crate::cluster::{ResourceState, restart};
 use crate::commands::{console_set_up, optimize};
-use crate::node::{EXCHANGE, Member};
+use crate::node::Member;
 use crate::shell::Shell;
 use crate::spec::{Balancer, Program};
 use crate::state::{Shared, State};
@@ -300,7 +300,7 @@ fn may_upgrade(state: &mut State, group: &str, admin: &str) -> Result<kaketsugi_
     if admin.durable.exsetdata != build || behind || owner.durable.broken || !only_kept || !dtc {
         return Err(C1037B44.into());
     }
-    debug_assert!(owner.durable.disk.file(&format!("{EXCHANGE}\\bin\\store.exe")).is_some());
+    debug_assert!(owner.durable.disk.file(&owner.durable.file("store.exe")).is_some());
     if !state.upgrading.is_empty() {
         state
             .harm

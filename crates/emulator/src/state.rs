@@ -6,7 +6,8 @@ use std::time::Duration;
 
 use kaketsugi_knowledge::Build;
 
-use crate::cluster::Cluster;
+use crate::cluster::{Cluster, ResourceState};
+use crate::disk::File;
 use crate::fault::Faults;
 use crate::node::Node;
 use crate::spec::{CodePage, EmulationSpec, Timing};
@@ -98,6 +99,30 @@ impl State {
 
     pub(crate) fn node_mut(&mut self, name: &str) -> Option<&mut Node> {
         self.nodes.iter_mut().find(|n| n.name.eq_ignore_ascii_case(name))
+    }
+
+    /// A file as a node sees it.
+    pub(crate) fn file(&self, node: &str, path: &str) -> Option<&File> {
+        let found = self.node(node).filter(|_| self.has_drive(node, path))?;
+        found.durable.disk.file(path)
+    }
+
+    /// Whether a node sees a file, directory or drive.
+    pub(crate) fn exists(&self, node: &str, path: &str) -> bool {
+        let there = |n: &Node| path.len() == 2 || n.durable.disk.get(path).is_some();
+        self.has_drive(node, path) && self.node(node).is_some_and(there)
+    }
+
+    /// Whether the drive of a path is there: those of the cluster's disks are where their groups are, while they are online.
+    fn has_drive(&self, node: &str, path: &str) -> bool {
+        let Some(drive) = path.get(..2).filter(|drive| drive.ends_with(':')) else { return true };
+        let mut here = self.cluster.groups.iter().filter(|g| g.owner.eq_ignore_ascii_case(node));
+        drive.eq_ignore_ascii_case("C:")
+            || here.any(|group| {
+                self.cluster.of_group(&group.name).any(|r| {
+                    r.state == ResourceState::Online && r.name.eq_ignore_ascii_case(&format!("Disk {drive}"))
+                })
+            })
     }
 
     pub(crate) fn record(&mut self, actor: Actor, class: Class, text: impl Into<String>) {

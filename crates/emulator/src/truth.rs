@@ -87,7 +87,7 @@ impl Truth {
 
 fn node(state: &State, node: &crate::node::Node) -> NodeTruth {
     let disk = &node.durable.disk;
-    let bin = format!("{}\\bin", crate::node::EXCHANGE);
+    let bin = format!("{}\\bin", node.durable.exchange);
     let files =
         disk.list(&bin).unwrap_or_default().into_iter().filter_map(|name| {
             Some((name.to_owned(), disk.file(&format!("{bin}\\{name}"))?.version.clone()?))

@@ -8,7 +8,7 @@ use super::{Args, in_place};
 use crate::cluster::{ResourceState, restart};
 use crate::fault::FaultKind;
 use crate::node::{
-    EXCHANGE, EXCHANGE_SERVICES, Node, PENDING_RENAMES, SESSION_KEY, SETUP_LOG_55, STOPPED_BY_INSTALLERS,
+    EXCHANGE_SERVICES, Node, PENDING_RENAMES, SESSION_KEY, SETUP_LOG_55, STOPPED_BY_INSTALLERS,
     VOLATILE_KEY,
 };
 use crate::registry::Data;
@@ -237,7 +237,7 @@ fn half(state: &mut State, node: &str, package: &Package, fault: Option<&FaultKi
     let Some(node) = state.node_mut(node) else { return };
     let held = |name: &str| matches!(fault, Some(FaultKind::FileInUse { file, .. }) if file == name);
     if let Some((file, version)) = package.files.first().filter(|(file, _)| !held(file)) {
-        node.durable.disk.set_version(&format!("{EXCHANGE}\\bin\\{file}"), version);
+        node.durable.disk.set_version(&node.durable.file(file), version);
     }
     if let Some(build) = package.to {
         node.durable.broken = true;
@@ -255,7 +255,7 @@ fn finish(node: &mut Node, package: &Package, log: &str, fault: Option<FaultKind
         lines.push(format!("FileInUse:: Added to Filelist: {file}"));
         restart = true;
         recorded = installed;
-        let path = format!("{EXCHANGE}\\bin\\{file}");
+        let path = node.durable.file(&file);
         let waiting = vec![format!("\\??\\{path}.new"), format!("!\\??\\{path}")];
         node.durable.registry.set(SESSION_KEY, PENDING_RENAMES, Data::Many(waiting));
         if installed && let Some((_, version)) = package.files.iter().find(|(f, _)| *f == file) {

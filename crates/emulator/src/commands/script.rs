@@ -97,8 +97,7 @@ fn boot(shell: &Shell) -> u32 {
 fn version(shell: &Shell, path: &str) -> u32 {
     let found = {
         let state = shell.shared.lock();
-        let disk = state.node(&shell.node).map(|n| &n.durable.disk);
-        disk.and_then(|disk| disk.file(&Disk::normal("C:", path))).map(|file| file.version.clone())
+        state.file(&shell.node, &Disk::normal("C:", path)).map(|file| file.version.clone())
     };
     match found {
         None => 0,

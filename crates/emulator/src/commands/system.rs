@@ -33,8 +33,7 @@ fn wmic(shell: &Shell, args: &Args) -> u32 {
             let path =
                 name.split_once('=').filter(|(n, _)| is(n, "name")).map(|(_, v)| v.replace("\\\\", "\\"));
             let state = shell.shared.lock();
-            let disk = state.node(&shell.node).map(|n| &n.durable.disk);
-            match path.as_deref().and_then(|p| disk?.file(&Disk::normal("C:", p))) {
+            match path.as_deref().and_then(|p| state.file(&shell.node, &Disk::normal("C:", p))) {
                 Some(file) => Some(("Version", file.version.clone().unwrap_or_default())),
                 None => {
                     drop(state);

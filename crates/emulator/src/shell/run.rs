@@ -228,8 +228,7 @@ impl Shell {
         Ok(match ask {
             Ask::Exist(path) => {
                 let path = Disk::normal(&self.cwd, path);
-                let state = self.shared.lock();
-                state.node(&self.node).is_some_and(|n| n.durable.disk.get(&path).is_some())
+                self.shared.lock().exists(&self.node, &path)
             }
             Ask::ErrorLevel(least) => self.error as i32 >= *least as i32,
             Ask::Same { left, right, whatever_case: true } => left.eq_ignore_ascii_case(right),

@@ -133,7 +133,8 @@ async fn registry_proof(shell: &Shell, proof: &ProofKind) -> Result<Option<Optio
     })
 }
 
-/// By files whose version is a proof; None where one can't be told.
+/// By files whose version is a proof; None where one can't be told. On a cluster of Exchange 5.5 set-up puts the programs on
+/// the disk that goes with the group, and where that isn't the registry alone speaks for the node (own knowledge).
 async fn files(
     shell: &Shell,
     release: &Release,
@@ -144,10 +145,27 @@ async fn files(
         _ => None,
     });
     let asked = asked.map(|(file, at_least)| async move {
-        let version = file_version(shell, file, set_up).await?;
-        Ok::<_, Error>(version.map(|v| if v >= *at_least { Proven::Yes } else { Proven::No }))
+        Ok::<_, Error>(match file_version(shell, file, set_up).await? {
+            Some(version) if version >= *at_least => Some(vec![Proven::Yes]),
+            Some(_) => Some(vec![Proven::No]),
+            None if is_elsewhere(shell, set_up).await? => Some(Vec::new()),
+            None => None,
+        })
     });
-    join_all(asked).await.into_iter().collect()
+    let each: Option<Vec<Vec<Proven>>> = join_all(asked).await.into_iter().collect::<Result<_, _>>()?;
+    Ok(each.map(|each| each.into_iter().flatten().collect()))
+}
+
+/// Whether Exchange 5.5 lies on a drive that this node doesn't have now.
+async fn is_elsewhere(shell: &Shell, set_up: Option<&SetUp>) -> Result<bool, Error> {
+    let path = set_up.and_then(|s| s.path.as_ref()).filter(|_| shell.product == Product::Exchange55);
+    let Some(drive) = path.and_then(|path| path.get(..2)) else { return Ok(false) };
+    let lettered = drive.starts_with(|c: char| c.is_ascii_alphabetic()) && drive.ends_with(':');
+    if !lettered || drive.eq_ignore_ascii_case("C:") {
+        return Ok(false);
+    }
+    // 1 is said on purpose; any other number is no answer.
+    Ok(shell.run(&format!("if not exist \"{drive}\\\" exit 1")).await?.code == 1)
 }
 
 fn state(
