@@ -72,12 +72,15 @@ fn read(path: &Path, bytes_max: u64, what: &str) -> Result<String, Failure> {
     Ok(text)
 }
 
-/// Writes a file that must not exist yet, whole or not at all, readable by nobody else.
-pub(crate) fn write_new(path: &Path, text: &str) -> Result<(), Failure> {
+/// Writes a file that must not exist yet, whole or not at all, readable by nobody else. `kept` says why one that is there
+/// isn't overwritten.
+pub(crate) fn write_new(path: &Path, text: &str, kept: &str) -> Result<(), Failure> {
     use std::io::Write;
     use std::os::unix::fs::OpenOptionsExt;
-    let help = "It must not exist already: what an approval rests on is never overwritten.";
-    let cannot = |source| Failure::because(format!("{} can't be written", path.display()), source, help);
+    let cannot = |source: std::io::Error| {
+        let help = if source.kind() == std::io::ErrorKind::AlreadyExists { kept } else { "" };
+        Failure::because(format!("{} can't be written", path.display()), source, help)
+    };
     let mut file =
         std::fs::OpenOptions::new().write(true).create_new(true).mode(0o600).open(path).map_err(cannot)?;
     let written = file.write_all(text.as_bytes()).and_then(|()| file.sync_all());

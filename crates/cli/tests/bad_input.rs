@@ -141,6 +141,19 @@ fn what_is_not_known_is_said() {
 }
 
 #[test]
+fn json_says_the_same_in_every_language() {
+    in_a_room(|room| {
+        let of = |lang| {
+            let asked = ["explain", "E03-CLU-06-OFFLINE", "--format", "json", "--lang", lang];
+            serde_json::from_slice::<serde_json::Value>(&kaketsugi(room, &asked).stdout).unwrap()
+        };
+        assert_eq!(of("ja"), of("en"));
+        assert!(of("ja")["text"].as_str().unwrap().is_ascii(), "{}", of("ja"));
+        assert!(!of("en")["ja"].as_str().unwrap().is_ascii(), "{}", of("en"));
+    });
+}
+
+#[test]
 fn json_is_alone_on_stdout() {
     in_a_room(|room| {
         for arguments in

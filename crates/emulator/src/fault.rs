@@ -7,7 +7,8 @@ use std::time::Duration;
 pub struct Fault {
     /// The node it strikes. None: any.
     pub node: Option<String>,
-    /// What it strikes: commands (for a lost connection: whole command lines) that hold this text, whatever its case.
+    /// What it strikes: commands (for a lost connection: whole command lines) that hold this text, whatever its case. Set-up
+    /// that a person runs is `console: PATH`.
     pub matching: String,
     /// The how manieth such command, from 1.
     pub nth: u32,

@@ -138,8 +138,7 @@ impl Node {
         let mut registry = Registry::default();
         let mut disk = Disk::new();
         let product = product_of(node.build);
-        let exchange =
-            if node.clustered && product == "exchange-5.5" { EXCHANGE_SHARED } else { EXCHANGE };
+        let exchange = if node.clustered && product == "exchange-5.5" { EXCHANGE_SHARED } else { EXCHANGE };
         registry.set(SETUP_KEY, "Services", Data::Text(exchange.into()));
         let services = match product {
             "exchange-5.5" => 55,

@@ -7,6 +7,7 @@ use std::time::Duration;
 
 use crate::cluster::{ResourceState, restart};
 use crate::commands::{console_set_up, optimize};
+use crate::fault::FaultKind;
 use crate::node::Member;
 use crate::shell::Shell;
 use crate::spec::{Balancer, Program};
@@ -239,7 +240,23 @@ impl Person {
         let (Program::Hotfix(package) | Program::ServicePack(package)) = program else {
             return Reply::Failed(format!("'{path}' installs nothing."));
         };
-        match while_powered(&self.shared, node, console_set_up(&self.shared, node, &package)).await {
+        let fault = self.shared.lock().faults.on_command(node, &format!("console: {path}"));
+        match &fault {
+            Some(FaultKind::Fail { text, .. }) => return Reply::Failed(text.clone()),
+            Some(FaultKind::Hang) => std::future::pending().await,
+            Some(FaultKind::PowerCut { after }) => {
+                // It strikes while set-up is at work, when that is over sooner.
+                let (shared, node) = (self.shared.clone(), node.to_owned());
+                let after = (*after).min(shared.timing.install * 3 / 4);
+                self.shared.runtime.spawn(async move {
+                    shared.pause(after).await;
+                    crate::cluster::power_cut(&shared, &node);
+                });
+            }
+            _ => {}
+        }
+        let fault = fault.filter(|fault| matches!(fault, FaultKind::FileInUse { .. }));
+        match while_powered(&self.shared, node, console_set_up(&self.shared, node, &package, fault)).await {
             Some(Ok(asked_for_restart)) => Reply::Done { asked_for_restart },
             Some(Err(code)) => Reply::Failed(format!("Setup failed with error code {code}.")),
             None => Reply::Failed("the screen went dark".into()),

@@ -108,7 +108,8 @@ fn unfit(id: &ServerId, seen: &ServerSeen, payload: &Payload) -> Option<Finding>
 
 /// Set-up of Exchange fails on a server with an older connector, when its users are cut off already.
 fn unknown_connector(id: &ServerId, seen: &ServerSeen, payload: &Payload) -> Option<Finding> {
-    let asked = payload.service_pack && matches!(payload.product, Product::Exchange2000 | Product::Exchange2003);
+    let asked =
+        payload.service_pack && matches!(payload.product, Product::Exchange2000 | Product::Exchange2003);
     if !asked || seen.connector.is_some() {
         return None;
     }
@@ -334,7 +335,8 @@ fn too_many_nodes(id: &str, seen: &ClusterSeen, payload: &Payload) -> Option<Fin
 fn unknown_optimizer(seen: &ClusterSeen, snapshot: &Snapshot, payload: &Payload) -> Vec<Finding> {
     let serving = seen.groups.values().filter(|group| payload.optimizer && group.role == GroupRole::Service);
     let owners: BTreeSet<&ServerId> = serving.filter_map(|group| group.owner.as_ref()).collect();
-    let known = |id: &ServerId| snapshot.servers.get(id).is_none_or(|seen| !seen.reached || seen.optimized.is_some());
+    let known =
+        |id: &ServerId| snapshot.servers.get(id).is_none_or(|seen| !seen.reached || seen.optimized.is_some());
     let unknown = owners.into_iter().filter(|id| !known(id));
     let told = unknown.map(|id| Finding {
         cites: vec!["E55-PERFWIZ".into()],

@@ -137,11 +137,7 @@ fn estates() -> Vec<Row> {
                 evs(kit, |g| g.placement.scores.retain(|node, _| node.as_str() == "NODE1"))
             }),
         ),
-        (
-            "a fix of 5.5 on a cluster",
-            "KB271634",
-            estate(of_55(), |kit| *kit = two("exchange-5.5-kb894689")),
-        ),
+        ("a fix of 5.5 on a cluster", "KB271634", estate(of_55(), |kit| *kit = two("exchange-5.5-kb894689"))),
         (
             "three nodes of 5.5",
             "E55-CLU-ACTIVE-FIRST",
@@ -165,7 +161,8 @@ fn estates() -> Vec<Row> {
             estate(
                 exchange(&["NODE1", "NODE2"], &[("EX", "NODE1"), ("B", "NODE1")], "exchange-5.5-sp4"),
                 |kit| {
-                    *kit = exchange(&["NODE1", "NODE2"], &[("EX", "NODE1"), ("B", "NODE2")], "exchange-5.5-sp4");
+                    *kit =
+                        exchange(&["NODE1", "NODE2"], &[("EX", "NODE1"), ("B", "NODE2")], "exchange-5.5-sp4");
                 },
             ),
         ),

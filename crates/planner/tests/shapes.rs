@@ -176,7 +176,8 @@ fn exchange_5_5_whose_group_goes_home() {
     assert_eq!(kaketsugi_lint::lint(&plan), []);
     assert!(body(&plan).ends_with("optimize NODE1\nmove EX to NODE2"), "{}", body(&plan));
     let last = plan.steps.iter().rev().find(|s| matches!(&s.action, Action::Verify { target: kaketsugi_plan::Target::Node(n) } if n.as_str() == "NODE1"));
-    let looks = last.unwrap().expects.iter().any(|c| matches!(c, kaketsugi_plan::Condition::Optimized { .. }));
+    let looks =
+        last.unwrap().expects.iter().any(|c| matches!(c, kaketsugi_plan::Condition::Optimized { .. }));
     assert!(looks, "the last look asks for it");
 }
 

@@ -222,7 +222,8 @@ fn once_something_was_put_back_there_is_no_way_forward() {
 fn set_up_was_ordered() -> (std::sync::Arc<kaketsugi_plan::Plan>, Trail) {
     let plan = support::exchange_55();
     let install = first(&plan, "install");
-    let ordered = move |r: &[Record]| matches!(r.last(), Some(Record::Intent { step, .. }) if *step == install);
+    let ordered =
+        move |r: &[Record]| matches!(r.last(), Some(Record::Intent { step, .. }) if *step == install);
     let trail = drive_until(Run::new(plan.clone(), RUN), Host::new(&plan), ordered);
     (plan, trail)
 }

@@ -71,7 +71,7 @@ pub(crate) async fn run(
     let draft = kaketsugi_estate::file::to_toml(&estate)
         .map_err(|source| Failure::because("the draft can't be written", source, ""))?;
     if let Some(out) = out {
-        files::write_new(out, &draft)?;
+        files::write_new(out, &draft, "An estate file that is there is never overwritten: name another.")?;
     }
     output.result(&serde_json::json!({ "estate": draft, "snapshot": snapshot }), || {
         let mut text = seen(&snapshot);

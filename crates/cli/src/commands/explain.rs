@@ -40,10 +40,13 @@ pub(crate) fn run(output: &Output, id: &str, plan: Option<&Path>, lang: Lang) ->
             "`kaketsugi rules` lists the rules; for a step name its plan with --plan FILE.",
         ));
     };
-    let text = match kaketsugi_knowledge::rules().get(id) {
-        Some(rule) => text_of(rule, lang),
-        None => citation.text(),
-    };
-    output.result(&serde_json::json!({ "id": id, "text": text }), || format!("{id}\n{text}"));
+    // Whoever reads JSON gets the same in every language.
+    let rule = kaketsugi_knowledge::rules().get(id);
+    let text = rule.map_or_else(|| citation.text(), |rule| text_of(rule, lang));
+    let mut said = serde_json::json!({ "id": id, "text": citation.text() });
+    if let Some(ja) = rule.and_then(|rule| rule.ja.as_ref()) {
+        said["ja"] = ja.as_str().into();
+    }
+    output.result(&said, || format!("{id}\n{text}"));
     Ok(Code::Done)
 }

@@ -34,7 +34,7 @@ pub(crate) async fn run(
         ));
     }
     let text = ldif::text(&objects);
-    files::write_new(out, &text)?;
+    files::write_new(out, &text, "What was saved before is never overwritten: name another file.")?;
     let digest = ldif::digest(&text);
     let names: Vec<&str> = objects.iter().map(|object| object.dn.as_str()).collect();
     let said = serde_json::json!({

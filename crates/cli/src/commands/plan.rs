@@ -41,7 +41,11 @@ pub(crate) async fn run(
         parent.adopt(&mut plan)?;
     }
     if let Some(out) = wanted.out {
-        files::write_new(out, &plan.canonical())?;
+        files::write_new(
+            out,
+            &plan.canonical(),
+            "What an approval rests on is never overwritten: name another file.",
+        )?;
     }
     output.result(&plan, || {
         use kaketsugi_plan::render::{runbook_markdown, runbook_text};

@@ -123,11 +123,11 @@ fn impossible(why: RehearsalError) -> Failure {
 fn platform(emulation: &Arc<Emulation>, estate: &Estate, place: &Path) -> Result<WindowsCluster, Failure> {
     let known_hosts = place.join("known_hosts");
     let key = place.join("id");
-    files::write_new(&known_hosts, &emulation.known_hosts())?;
-    files::write_new(&key, emulation.client_key())?;
+    files::write_new(&known_hosts, &emulation.known_hosts(), "")?;
+    files::write_new(&key, emulation.client_key(), "")?;
     // Nothing of this account's own settings has a say among emulated nodes.
     let ssh_config = place.join("ssh_config");
-    files::write_new(&ssh_config, "")?;
+    files::write_new(&ssh_config, "", "")?;
     let global = Global {
         format: Format::Human,
         state: None,
@@ -217,7 +217,8 @@ impl Programmed {
                 format!("`{text}` is no fault"),
                 "operator=late|forgetful|wrong-evs|claims-done, or NODE=stays-off (it doesn't come back from its \
                  restart), or NODE:TEXT=fail|hang|lost-before|lost-after|power-cut|file-in-use for the first command on \
-                 the node that holds the text, such as \"NODE2:/quiet=hang\" for an installer",
+                 the node that holds the text, such as \"NODE2:/quiet=hang\" for an installer, or \"NODE1:console=power-cut\" \
+                 for set-up that a person runs there",
             )
         };
         let (place, what) = text.rsplit_once('=').ok_or_else(wrong)?;

@@ -18,6 +18,13 @@ fn the_maps_are_saved_with_a_digest_and_nothing_is_written() {
     assert_eq!(code, Some(1), "{text}");
     assert!(text.contains("may not read its objects") && !site.path("maps.ldif").exists(), "{text}");
 
+    // Of the two maps one is shown.
+    site.runtime.block_on(slapd.half_a_map());
+    let (code, text) = said(&run("maps.ldif"));
+    assert_eq!(code, Some(1), "{text}");
+    assert!(text.contains("no object shows msExchServer2SchemaMap"), "{text}");
+    assert!(!site.path("maps.ldif").exists(), "{text}");
+
     // The second map is Japanese, longer than a line, and ends as no plain value of LDIF may.
     let from_55 = format!("local##{}", "営業部 ".repeat(40));
     site.runtime.block_on(slapd.map("remote##mail##rfc822Mailbox#", &from_55));
@@ -35,7 +42,8 @@ fn the_maps_are_saved_with_a_digest_and_nothing_is_written() {
     assert!(saved.lines().all(|line| line.len() <= 76), "{saved}");
 
     // A file that is there is never overwritten.
-    let (code, _) = said(&run("maps.ldif"));
+    let (code, text) = said(&run("maps.ldif"));
+    assert!(text.contains("name another file"), "{text}");
     assert_eq!((code, std::fs::read_to_string(site.path("maps.ldif")).unwrap()), (Some(1), saved));
     // Stamps and sequence numbers among what is compared: nobody wrote anything.
     assert_eq!(site.runtime.block_on(slapd.all()), before);

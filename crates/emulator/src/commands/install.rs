@@ -8,8 +8,7 @@ use super::{Args, in_place};
 use crate::cluster::{ResourceState, restart};
 use crate::fault::FaultKind;
 use crate::node::{
-    EXCHANGE_SERVICES, Node, PENDING_RENAMES, SESSION_KEY, SETUP_LOG_55, STOPPED_BY_INSTALLERS,
-    VOLATILE_KEY,
+    EXCHANGE_SERVICES, Node, PENDING_RENAMES, SESSION_KEY, SETUP_LOG_55, STOPPED_BY_INSTALLERS, VOLATILE_KEY,
 };
 use crate::registry::Data;
 use crate::shell::Shell;
@@ -58,10 +57,15 @@ pub(super) async fn hotfix(
 }
 
 /// Set-up of a service pack, as a person carries it out. `Ok(true)`: it asks for a restart at its end.
-pub(crate) async fn console_set_up(shared: &Arc<Shared>, node: &str, package: &Package) -> Result<bool, u32> {
+pub(crate) async fn console_set_up(
+    shared: &Arc<Shared>,
+    node: &str,
+    package: &Package,
+    fault: Option<FaultKind>,
+) -> Result<bool, u32> {
     let of_55 = package.from.is_some_and(|build| product_of(build) == "exchange-5.5");
     let log = if of_55 { SETUP_LOG_55 } else { "C:\\Exchange Server Setup Progress.log" };
-    install(shared, node, package, log, None, "setup.exe").await
+    install(shared, node, package, log, fault, "setup.exe").await
 }
 
 /// What every installer does. `Ok(true)`: a restart is needed.

@@ -159,7 +159,8 @@ fn backup_after(walk: &Walk<'_>) -> Vec<Found> {
 /// in this plan (an earlier word was about an earlier release), and that asks for what comes before it.
 fn connector(walk: &Walk<'_>, rule: &'static str, kind: EvidenceKind) -> Vec<Found> {
     let mut servers = walk.plan.snapshot.servers.values();
-    if walk.plan.payload.product == Product::Exchange55 || !servers.any(|seen| seen.connector != Some(false)) {
+    if walk.plan.payload.product == Product::Exchange55 || !servers.any(|seen| seen.connector != Some(false))
+    {
         return Vec::new();
     }
     let mut found = at_installs(walk, rule, kind);

@@ -251,7 +251,8 @@ fn optimizer(walk: &Walk<'_>) -> Vec<Found> {
                 let books = m.before.groups.get(&(*cluster, *group));
                 books.is_some_and(|group| group.at.iter().any(|at| *at == node))
             };
-            let installed = walk.installs().filter(|(m, node)| here(m, node)).map(|(m, _)| m.index).next_back();
+            let installed =
+                walk.installs().filter(|(m, node)| here(m, node)).map(|(m, _)| m.index).next_back();
             let was_run = |node: &&ServerId| {
                 walk.plan.snapshot.servers.get(*node).and_then(|seen| seen.optimized) == Some(true)
             };

@@ -229,7 +229,9 @@ fn needs<'p>(walk: &Walk<'p>, m: &Moment<'_, 'p>) -> Vec<Wanted<'p>> {
 /// Nodes with the older version that run and are kept from taking what the install begins to change: by this plan, or by
 /// whoever had paused them before.
 fn stays_paused<'p>(walk: &Walk<'p>, m: &Moment<'_, 'p>, node: &'p ServerId) -> Vec<Wanted<'p>> {
-    let Some(cluster) = m.before.cluster_of(node).filter(|_| walk.plan.payload.one_way) else { return Vec::new() };
+    let Some(cluster) = m.before.cluster_of(node).filter(|_| walk.plan.payload.one_way) else {
+        return Vec::new();
+    };
     let old = m.before.cluster_nodes(cluster).filter(|(id, books)| {
         *id != node && !m.before.patched(id) && books.standby && books.service == Service::Running
     });

@@ -101,9 +101,18 @@ impl LdapDirectory {
         });
         let failed = |why: String| DirectoryError { server: "schema maps".into(), why };
         let objects = asked.await.map_err(|why| failed(why.to_string()))?;
-        match cut_off(&objects) {
+        if let Some(name) = cut_off(&objects) {
+            return Err(failed(format!("it gives only a part of the values ({name})")));
+        }
+        let found = |name: &&str| {
+            let mut held = objects.iter().flat_map(|object| &object.attributes);
+            held.any(|(is, _)| is.eq_ignore_ascii_case(name))
+        };
+        match MAPS.iter().find(|name| !objects.is_empty() && !found(name)) {
             None => Ok(objects),
-            Some(name) => Err(failed(format!("it gives only a part of the values ({name})"))),
+            Some(name) => Err(failed(format!(
+                "no object shows {name}: of the two maps only one would be saved; the account may not read the rest"
+            ))),
         }
     }
 

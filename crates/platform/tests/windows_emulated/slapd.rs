@@ -128,6 +128,16 @@ impl Slapd {
         add(&mut self.administrator().await, &format!("cn=Default ADC Policy,{BASE}"), &policy).await;
     }
 
+    /// Puts an agreement there that shows one of the maps.
+    pub(crate) async fn half_a_map(&self) {
+        let agreement = [
+            ("objectClass", "msExchSchemaMapPolicy"),
+            ("cn", "Half"),
+            ("msExchServer1SchemaMap", "remote##"),
+        ];
+        add(&mut self.administrator().await, &format!("cn=Half,{BASE}"), &agreement).await;
+    }
+
     /// All that it holds, stamps and sequence numbers among it.
     pub(crate) async fn all(&self) -> BTreeMap<String, BTreeMap<String, Vec<String>>> {
         let mut ldap = self.administrator().await;
