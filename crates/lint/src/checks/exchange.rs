@@ -261,7 +261,7 @@ fn optimizer(walk: &Walk<'_>) -> Vec<Found> {
                 matches!(&m.step.action, Action::Optimize { node } if here(m, node))
                     && installed.is_none_or(|at| m.index > at)
             };
-            let owed = installed.is_some() || !books.at.iter().all(|node| was_run(&node));
+            let owed = installed.is_some() || !books.at.iter().all(was_run);
             (owed && walk.first(run).is_none())
                 .then(|| Found::plan(format!("nobody runs it where {group} of {cluster} is")))
         })

@@ -36,9 +36,12 @@ async fn the_version_is_verified_in_a_real_directory() {
 
     // The connector's policy has its maps; nothing else is read with it, and nothing is written by reading.
     assert_eq!(directory.schema_maps().await.unwrap(), []);
+    // One of the two alone is less than all.
+    slapd.half_a_map().await;
+    assert!(directory.schema_maps().await.unwrap_err().to_string().contains("msExchServer2SchemaMap"));
     slapd.map("to 5.5", "from 5.5").await;
     let before = slapd.all().await;
-    let [policy] = &directory.schema_maps().await.unwrap()[..] else { panic!("one object") };
+    let [policy, _] = &directory.schema_maps().await.unwrap()[..] else { panic!("two objects") };
     assert!(policy.dn.starts_with("cn=Default ADC Policy,"), "{policy:?}");
     let names: Vec<&str> = policy.attributes.iter().map(|(name, _)| name.as_str()).collect();
     assert_eq!(names, ["msExchServer1SchemaMap", "msExchServer2SchemaMap", "objectClass"]);
