@@ -200,6 +200,11 @@ pub(crate) enum Command {
         /// The run.
         run: String,
     },
+    /// Say which backups can still be restored, by what runs have installed since. Looks at no server.
+    Backups {
+        /// The estate file.
+        estate: PathBuf,
+    },
     /// Save the schema maps of the Active Directory Connector from the directory to a file. Only reads.
     Maps {
         /// The estate file, which names the directory; or name it with --directory.

@@ -72,6 +72,7 @@ async fn run(cli: Cli, output: &Output) -> Result<Code, Failure> {
         Command::Status { run, .. } => commands::status::run(global, output, run.as_deref()),
         Command::Unlock { run, reason } => commands::unlock::run(global, output, &run, &reason).await,
         Command::Report { run } => commands::report::run(global, output, &run),
+        Command::Backups { estate } => commands::backups::run(global, output, &estate),
         Command::Maps { estate, out } => commands::maps::run(global, output, &estate, &out).await,
         Command::Diagnose { files } => commands::diagnose::run(output, &files),
         Command::Rules { lang } => commands::catalogue::rules(output, Lang::here(lang)),

@@ -5,6 +5,7 @@
 //! that. Times are the controller's.
 
 mod advice;
+mod backups;
 mod basis;
 mod cutoff;
 mod detail;
@@ -18,6 +19,7 @@ mod stops;
 mod trail;
 mod why;
 
+pub use backups::{Backup, Fit, backups};
 pub use basis::Basis;
 pub use cutoff::{Course, CutOff};
 pub use facts::{SettingLine, VersionLine};

@@ -35,6 +35,7 @@ fn seen(release: &ReleaseId, settings: &[(Setting, &str)]) -> ServerSeen {
         releases: BTreeMap::from([(release.clone(), ReleaseState::Absent)]),
         cluster_service: Some(true),
         restart_pending: Some(false),
+        connector: Some(false),
         installer_running: Some(false),
         settings: settings.iter().map(|(s, v)| (s.clone(), Some((*v).to_owned()))).collect(),
         ..ServerSeen::default()

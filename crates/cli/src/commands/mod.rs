@@ -1,6 +1,7 @@
 //! One command a file.
 
 pub(crate) mod apply;
+pub(crate) mod backups;
 pub(crate) mod catalogue;
 pub(crate) mod check;
 pub(crate) mod diagnose;

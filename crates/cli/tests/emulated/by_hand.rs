@@ -123,6 +123,18 @@ fn older(release: &'static str, build: Build, transcript: &str) {
     assert!(truth.groups["EVS1"].online && truth.groups["Cluster Group"].online, "{truth:?}");
     assert!(truth.nodes.values().all(|node| node.powered && node.member && !node.broken), "{truth:?}");
     assert!(carrier.waiting().is_empty(), "no sheet is left");
+    // The backup of after the service pack is the one that counts (E03-BACKUP-AFTER).
+    let backups = site.want(0, &["backups", "estate.toml"]);
+    println!("{backups}");
+    for node in ["NODE1", "NODE2"] {
+        let old = format!("{node}: can't be restored as it is now: made at Version");
+        let new = format!("{node}: can be restored; made at Exchange");
+        assert_eq!((backups.matches(&old).count(), backups.matches(&new).count()), (1, 1), "{backups}");
+    }
+    assert!(
+        backups.find("can't be restored").unwrap() < backups.find("can be restored").unwrap(),
+        "{backups}"
+    );
 }
 
 /// The first sheet brings the script along, by which the others look.

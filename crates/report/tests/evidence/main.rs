@@ -1,6 +1,7 @@
 //! Evidence reports of journals that were written by the rules, and what a stopped run says.
 
 mod advice;
+mod backups;
 #[path = "../../../planner/tests/runbook/examples.rs"]
 mod examples;
 mod hostile;

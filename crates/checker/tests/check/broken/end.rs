@@ -116,7 +116,9 @@ fn an_optimizer_that_nobody_runs() {
     let mut plan = clustered(&["N1", "N2"], &[("EX", "N1")], "exchange-5.5-sp4");
     let optimizer = find(&plan, "optimize", "N1");
     remove(&mut plan, optimizer);
+    // And nobody looks for it.
+    plan.steps.iter_mut().for_each(|s| s.expects.retain(|c| !matches!(c, Condition::Optimized { .. })));
     let trace = found(&plan, "exchange-optimizer");
     let Broken::GoalMissed { what } = &trace.violation.broken else { panic!("{trace}") };
-    assert_eq!(what, &["the Performance Optimizer was not run on N1 after set-up"]);
+    assert_eq!(what, &["nothing shows that the Performance Optimizer was run on N1 after set-up"]);
 }
